@@ -1,0 +1,65 @@
+"""soar: find Python programs that explain a few input-output examples, and learn from every program tried.
+
+The public names load on first use, so that `import soar` costs next to nothing."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from soar.archive import Archive
+    from soar.datasets import TaskSet, drop_overlap, find_task, load_tasks, overlap
+    from soar.models import LanguageModel
+    from soar.program import Attempt, Program
+    from soar.search import SearchConfig, SearchResult, SearchResults, search, search_iter
+    from soar.task import Example, Task
+    from soar.voting import Prediction, vote
+
+__all__ = [
+    "Archive",
+    "Attempt",
+    "Example",
+    "LanguageModel",
+    "Prediction",
+    "Program",
+    "SearchConfig",
+    "SearchResult",
+    "SearchResults",
+    "Task",
+    "TaskSet",
+    "drop_overlap",
+    "find_task",
+    "load_tasks",
+    "overlap",
+    "search",
+    "search_iter",
+    "vote",
+]
+
+_HOMES = {
+    "soar.archive": ["Archive"],
+    "soar.datasets": ["TaskSet", "drop_overlap", "find_task", "load_tasks", "overlap"],
+    "soar.models": ["LanguageModel"],
+    "soar.program": ["Attempt", "Program"],
+    "soar.search": ["SearchConfig", "SearchResult", "SearchResults", "search_iter"],
+    "soar.task": ["Example", "Task"],
+    "soar.voting": ["Prediction", "vote"],
+}
+_HOME = {name: module for module, names in _HOMES.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    if name == "search":  # the package itself can be called, so that importing it never hides the function
+        return import_module("soar.search")
+    if name not in _HOME:
+        raise AttributeError(f"module 'soar' has no attribute {name!r}; it offers {', '.join(__all__)}")
+    value = getattr(import_module(_HOME[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,7 @@
+"""The errors that a user can mend: each message says what to do."""
+
+from __future__ import annotations
+
+
+class SoarError(Exception):
+    """Base of all errors that `soar` raises on purpose; the command line prints their message and ends with status 2."""
