@@ -1,0 +1,216 @@
+"""Tasks: examples of an unknown function, and how an answer is graded against them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+Grid: TypeAlias = list[list[int]]
+# Lists and dicts in fact; Sequence and Mapping let a type checker take a list of ints for a list of values.
+Value: TypeAlias = "bool | int | float | str | Sequence[Value] | Mapping[str, Value] | None"
+
+MAX_SIDE = 30  # the largest grid side in ARC
+COLOURS = 10
+
+
+def canonical_json(value: object) -> str:
+    """The one JSON text of a value: sorted keys, no spaces; 1, 1.0 and true stay apart.
+
+    Raises ValueError for NaN and infinities, which JSON cannot hold."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Example:
+    """One input with its output; the output is None where it is unknown.
+
+    Two examples are equal when their JSON is: `True`, `1` and `1.0` differ."""
+
+    input: Value
+    output: Value = None
+
+    def to_json(self) -> dict[str, Value]:
+        """`{"input": ..., "output": ...}`, without "output" where it is unknown (as Kaggle's files do)."""
+        return {"input": self.input} if self.output is None else {"input": self.input, "output": self.output}
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Example):
+            return NotImplemented
+        return canonical_json(self.to_json()) == canonical_json(other.to_json())
+
+    def __hash__(self) -> int:
+        return hash(canonical_json(self.to_json()))
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Task:
+    """A few training examples and the test inputs to answer.
+
+    The values are not copied: leave them unchanged."""
+
+    id: str
+    train: tuple[Example, ...]
+    test: tuple[Example, ...]
+    _hash: str = field(default="", init=False)  # filled on first use
+
+    @property
+    def content_hash(self) -> str:
+        """BLAKE2b (32 hex digits) of the examples in order, without the id and WITHOUT the test outputs.
+
+        A search must never depend on the answers. The archive files a task under this hash, so a task whose
+        answers are hidden and the same task with known ones are one and the same search."""
+        if not self._hash:
+            train = [[example.input, example.output] for example in self.train]
+            text = canonical_json([train, [example.input for example in self.test]])
+            object.__setattr__(self, "_hash", hashlib.blake2b(text.encode(), digest_size=16).hexdigest())
+        return self._hash
+
+    @property
+    def is_grid(self) -> bool:
+        """Whether every input and every known output is a grid."""
+        examples = self.train + self.test
+        outputs = [example.output for example in examples if example.output is not None]
+        return all(is_grid(value) for value in [*(example.input for example in examples), *outputs])
+
+    def without_test_outputs(self) -> Task:
+        """The same task with its answers removed; the content hash stays."""
+        return Task(self.id, self.train, tuple(Example(example.input) for example in self.test))
+
+    def to_json(self) -> dict[str, Any]:
+        """The task in ARC's format: `{"train": [{"input", "output"}, ...], "test": [...]}`."""
+        return {
+            "train": [example.to_json() for example in self.train],
+            "test": [example.to_json() for example in self.test],
+        }
+
+    @classmethod
+    def from_json(cls, id: str, data: Mapping[str, Any]) -> Task:
+        """The inverse of `to_json`, for data already checked; `soar.load_tasks` checks what it reads.
+
+        Raises KeyError where "train", "test" or an "input" is missing."""
+        train, test = (
+            tuple(Example(pair["input"], pair.get("output")) for pair in pairs)
+            for pairs in (data["train"], data["test"])
+        )
+        return cls(id, train, test)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Task):
+            return NotImplemented
+        return (self.id, self.train, self.test) == (other.id, other.train, other.test)
+
+    def __hash__(self) -> int:
+        return hash(self.content_hash)
+
+    def __repr__(self) -> str:
+        examples = self.train + self.test
+        inputs = [example.input for example in examples]
+        outputs = [example.output for example in examples if example.output is not None]
+        kinds = f"{_kind(inputs)} -> {_kind(outputs)}"
+        kind = f"grids {kinds}" if self.is_grid else kinds
+        return f"Task({self.id!r}, {len(self.train)} train + {len(self.test)} test, {kind})"
+
+    def _repr_html_(self) -> str:
+        from soar.display import task_to_html
+
+        return task_to_html(self)
+
+    def __rich__(self) -> RenderableType:
+        from soar.display import task_to_rich
+
+        return task_to_rich(self)
+
+    def show(self) -> None:
+        """Draw the task in the terminal or notebook, in colour where there is colour."""
+        from soar.display import show
+
+        show(self)
+
+    def save(self, path: str | Path) -> None:
+        """Save a picture of the task; `path` ends in .svg or .png. Raises ValueError for another suffix."""
+        from soar.display import save
+
+        save(self, path)
+
+
+def _kind(values: Sequence[Value]) -> str:
+    """What a list of values is, in a word or two: `3x3`, `3x3..10x12`, `str`, `int | str`."""
+    sizes = [(len(value), len(value[0])) for value in values if is_grid(value)]
+    if not values:
+        return "?"
+    if len(sizes) < len(values):
+        return " | ".join(sorted({type(value).__name__ for value in values}))
+    low, high = (f"{pick(s[0] for s in sizes)}x{pick(s[1] for s in sizes)}" for pick in (min, max))
+    return low if low == high else f"{low}..{high}"
+
+
+def is_grid(value: object) -> TypeGuard[Grid]:
+    """Whether a value is a grid: a list of 1 to 30 equally long rows of 1 to 30 ints (not bools) in 0..9."""
+    if type(value) is not list or not 1 <= len(value) <= MAX_SIDE:
+        return False
+    if not all(type(row) is list and len(row) == len(value[0]) for row in value):
+        return False
+    cells_fit = all(type(cell) is int and 0 <= cell < COLOURS for row in value for cell in row)
+    return 1 <= len(value[0]) <= MAX_SIDE and cells_fit
+
+
+def matches(predicted: object, expected: object) -> bool:
+    """Whether an answer is exactly right, types included: True, 1 and 1.0 differ; a tuple is no list.
+
+    A numpy array counts as nested lists, its booleans and, where all are integral, its floats as ints: a
+    program that returns `np.zeros((3, 3))` is not wrong for its dtype. A numpy scalar counts as its Python
+    value."""
+    if hasattr(predicted, "dtype") or hasattr(expected, "dtype"):
+        if not (_is_plain_dtype(predicted) and _is_plain_dtype(expected)):
+            return False
+        return matches(from_numpy(predicted), from_numpy(expected))
+    if type(predicted) is not type(expected):
+        return False
+    if isinstance(predicted, list) and isinstance(expected, list):
+        return len(predicted) == len(expected) and all(map(matches, predicted, expected))
+    if isinstance(predicted, dict) and isinstance(expected, dict):
+        same_keys = predicted.keys() == expected.keys()
+        return same_keys and all(matches(value, expected[key]) for key, value in predicted.items())
+    return bool(predicted == expected)
+
+
+def pixel_accuracy(predicted: object, expected: object) -> float:
+    """The fraction of cells that are equal, 0.0 to 1.0.
+
+    0.0 where the shapes differ, a row is ragged, or `expected` is no grid: other values have no pixels."""
+    predicted, expected = from_numpy(predicted), from_numpy(expected)
+    if not is_grid(expected) or type(predicted) is not list or not isinstance(expected, list):
+        return 0.0
+    rows = [from_numpy(row) for row in predicted]
+    if [len(row) if type(row) is list else -1 for row in rows] != [len(row) for row in expected]:
+        return 0.0
+    equal = [same for row, wanted in zip(rows, expected, strict=True) for same in map(matches, row, wanted)]
+    return sum(equal) / len(equal)
+
+
+def _is_plain_dtype(value: object) -> bool:
+    """No array, or one of booleans, ints, floats, text or objects: no dates, records, complex numbers."""
+    dtype = getattr(value, "dtype", None)
+    return dtype is None or getattr(dtype, "kind", "") in set("biufUO")
+
+
+def from_numpy(value: Any) -> Any:
+    """A numpy array as nested lists, a scalar as its Python value, as `matches` counts them."""
+    if not hasattr(value, "dtype") or not _is_plain_dtype(value):
+        return value
+    kind = value.dtype.kind
+    if kind == "f":
+        value = value.astype("float64")  # longdouble has no Python value of its own
+        # Below 2**53 a float64 holds every int exactly; NaN and infinity fail the comparison.
+        if value.ndim and bool(((abs(value) < 2**53) & (value % 1 == 0)).all()):
+            value = value.astype("int64")
+    elif kind == "b" and value.ndim:
+        value = value.astype("int64")
+    return value.tolist()
