@@ -1,0 +1,146 @@
+"""What every language model of `soar` can be asked: completions for one prompt, and what it is able to do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol, TypedDict, runtime_checkable
+
+from soar.errors import SoarError
+
+
+class Message(TypedDict):
+    """One chat message, as chat templates and OpenAI-compatible endpoints take it."""
+
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """What a model is shown.
+
+    Attributes:
+        messages: the chat; a model without a chat template gets the contents joined without separators.
+        prefill: text with which the reply is made to begin; it is not part of `Completion.text`.
+        prefix: number of leading characters of the joined contents that this prompt shares with every other
+            prompt of the same task (the sampling prompt, which each refinement prompt begins with); a hint that
+            lets a model compute that part once. 0 means no hint.
+    """
+
+    messages: tuple[Message, ...]
+    prefill: str = ""
+    prefix: int = 0
+
+    @property
+    def text(self) -> str:
+        """The contents of all messages and the prefill, joined: what a raw text model reads."""
+        return "".join(message["content"] for message in self.messages) + self.prefill
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How tokens are drawn. Defaults: SOAR, appendix A (temperature 1.0, min-p 0.05).
+
+    Attributes:
+        temperature: 0 means greedy.
+        min_p: tokens less likely than `min_p` times the likeliest are never drawn (Nguyen et al. 2024).
+        max_tokens: longest reply, in tokens.
+    """
+
+    temperature: float = 1.0
+    min_p: float = 0.05
+    max_tokens: int = 2048
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """One reply.
+
+    Attributes:
+        text: the reply, without the prompt and without the prefill.
+        tokens: length of the reply in tokens, the end token counted.
+        finish_reason: "stop" (the model ended it) or "length" (cut at `max_tokens` or the context's end).
+        logprob: natural log-probability of the whole reply at temperature 1, or None where the model gives none.
+    """
+
+    text: str
+    tokens: int
+    finish_reason: Literal["stop", "length"]
+    logprob: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """All completions of one request, and the prompt's length in tokens."""
+
+    completions: tuple[Completion, ...]
+    prompt_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a model can do; what is missing is emulated or refused before anything is sent, never dropped in silence.
+
+    Attributes:
+        n: several completions of one prompt in one request.
+        min_p: knows min-p sampling.
+        logprobs: returns log-probabilities.
+        seed: the same seed gives the same completions.
+        prefill: replies can be made to begin with given text.
+        system_role: knows the system role.
+        adapters: LoRA adapters can be loaded while it runs.
+        context_length: prompt and reply together, in tokens; None where unknown.
+        max_concurrency: requests worth having under way at once.
+    """
+
+    n: bool
+    min_p: bool
+    logprobs: bool
+    seed: bool
+    prefill: bool
+    system_role: bool
+    adapters: bool
+    context_length: int | None
+    max_concurrency: int
+
+
+@runtime_checkable
+class LanguageModel(Protocol):
+    """Writes completions for a prompt.
+
+    Attributes:
+        name: the string that names the model, as archives record it.
+        adapter: name of the loaded adapter, None for the base model.
+        prompt_set: name of the prompt set it was made for or is best used with.
+        capabilities: what it can do.
+    """
+
+    name: str
+    adapter: str | None
+    prompt_set: str
+    capabilities: Capabilities
+
+    async def complete(self, prompt: Prompt, n: int, sampling: Sampling, seed: int) -> Reply:
+        """Return exactly `n` completions of `prompt`, drawn with `seed`.
+
+        Raises:
+            ModelError: the model could not answer; nothing is known about the completions.
+        """
+        ...
+
+    def count_tokens(self, prompts: Sequence[Prompt]) -> list[int] | None:
+        """Return the length of each prompt in tokens, or None where the model has no tokenizer at hand."""
+        ...
+
+    def load_adapter(self, path: str | None) -> None:
+        """Answer from now on with the LoRA adapter in folder `path` (None: the base model again)."""
+        ...
+
+    def close(self) -> None:
+        """End the processes that belong to the model. Idempotent."""
+        ...
+
+
+class ModelError(SoarError):
+    """A model could not be loaded or could not answer; the message says what to do."""

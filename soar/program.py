@@ -1,0 +1,77 @@
+"""Programs, and attempts at a task: a program with where it came from and what it did."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Literal
+
+from soar.sandbox.outcome import Outcome
+
+Phase = Literal["sample", "refine"]
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """Source text of a program, and nothing else. Two programs are equal when their texts are."""
+
+    source: str
+
+    @property
+    def hash(self) -> str:
+        """BLAKE2b of the source text, 32 hexadecimal digits."""
+        return hashlib.blake2b(self.source.encode(), digest_size=16).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One completion at one task: its provenance, its program and what the program did.
+
+    Attributes:
+        key: unique within the task, the same whenever the search is repeated: "iteration/phase/island/step/index".
+        task_id: the task's id.
+        task_hash: the task's content hash.
+        iteration: round of the loop, from 0.
+        phase: "sample" or "refine".
+        island: REx instance that asked for it; None when sampled.
+        parents: keys of the attempts that were shown to the model; empty when sampled.
+        model: name of the model; `adapter`: name of its adapter or None.
+        program: None when the reply held no program.
+        train: what the program did on each example's input, in order; empty without a program.
+        test: what it did on each test input.
+        train_accuracy: fraction of the examples solved exactly, h(p) in the paper.
+        broken_rules: eligibility rules that it breaks (see `soar.search.eligibility`); empty when eligible.
+        tokens: length of the reply in tokens.
+    """
+
+    key: str
+    task_id: str
+    task_hash: str
+    iteration: int
+    phase: Phase
+    island: int | None
+    parents: tuple[str, ...]
+    model: str
+    adapter: str | None
+    program: Program | None
+    train: tuple[Outcome, ...]
+    test: tuple[Outcome, ...]
+    train_accuracy: float
+    broken_rules: tuple[str, ...] = ()
+    tokens: int = 0
+    logprob: float | None = None
+
+    @property
+    def solves_examples(self) -> bool:
+        """Whether every example is solved exactly."""
+        return self.train_accuracy == 1.0
+
+    @property
+    def eligible(self) -> bool:
+        """Whether the attempt may vote and be learned from (SOAR, appendix F)."""
+        return self.program is not None and not self.broken_rules
+
+    @property
+    def refinable(self) -> bool:
+        """Whether it may be shown to the model again: eligible, and no example made it raise (SOAR, section 3.2)."""
+        return self.eligible and all(outcome.status == "ok" for outcome in self.train)

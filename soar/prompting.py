@@ -1,0 +1,166 @@
+"""Prompts out of prompt sets: a task, and attempts to refine, become what a model is shown; its reply becomes source.
+
+A prompt set is a folder of Jinja2 templates:
+
+- `sample.j2`: the prompt that asks for a program;
+- `refine.j2`: what follows it when there are parents to refine, so that both kinds begin with the same text;
+- `system.j2`, `prefill.j2` (optional): the system message, and the text with which the reply is made to begin;
+- `set.toml` (optional): settings, see `Settings`.
+
+Templates see `task`, `parents` (attempts), `few_shot` (a solved example, or None) and `entry_point`; the filters `grid`
+(rows of digits), `size` (`3x4`), `json`; the functions `matches` and `is_grid`; those of `soar.models.mini.notation`.
+"""
+
+from __future__ import annotations
+
+import difflib
+import functools
+import hashlib
+import tomllib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import jinja2
+from pydantic import BaseModel, ConfigDict, PositiveInt, ValidationError
+
+from soar.errors import SoarError
+from soar.models.base import Message, Prompt
+from soar.program import Attempt, Program
+from soar.replies import ENTRY_POINT, ParseFailure, parse_reply
+from soar.task import Grid, Task, canonical_json, is_grid, matches
+
+
+class PromptError(SoarError):
+    """A prompt set is missing or incomplete; the message says what to do."""
+
+
+class Settings(BaseModel):
+    """`set.toml`: how a set wants to be used.
+
+    Attributes:
+        raw: for models without a chat template: the reply, begun by the prefill, is the program as it stands.
+        grids_only: its templates cannot show values other than grids.
+        max_tokens: longest reply worth asking for.
+        samples_per_request: completions of the sampling prompt in one request.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    raw: bool = False
+    grids_only: bool = False
+    max_tokens: PositiveInt = 2048
+    samples_per_request: PositiveInt = 32
+
+
+@dataclass(frozen=True, slots=True)
+class FewShot:
+    """A task of another kind with a program that solves it, shown before the task at hand."""
+
+    task: Task
+    program: Program
+
+
+@dataclass(frozen=True, slots=True)
+class PromptSet:
+    """A folder of templates, ready to use; `load_prompt_set` makes it.
+
+    Attributes:
+        name: the folder's name.
+        hash: BLAKE2b over the names and contents of its files, 32 hexadecimal digits.
+        settings: see `Settings`.
+    """
+
+    name: str
+    hash: str
+    settings: Settings
+    templates: dict[str, jinja2.Template]
+
+    def render(self, task: Task, parents: Sequence[Attempt] = (), few_shot: FewShot | None = None) -> Prompt:
+        """Return the prompt that asks for a program for `task`, or for a better one than the `parents`.
+
+        Only the inputs of the task's test are read.
+        """
+        hidden = task.without_test_outputs()
+        context = {"task": hidden, "parents": tuple(parents), "few_shot": few_shot, "entry_point": ENTRY_POINT}
+        system = self._text("system.j2", context)
+        sample = self._text("sample.j2", context | {"parents": ()})
+        refine = self._text("refine.j2", context) if parents else ""
+        messages: list[Message] = [{"role": "system", "content": system}] if system else []
+        messages.append({"role": "user", "content": sample + refine})
+        return Prompt(tuple(messages), self._text("prefill.j2", context), prefix=len(system) + len(sample))
+
+    def parse(self, reply: str, prefill: str = "") -> str | ParseFailure:
+        """Return the source of the program in a reply to a prompt with this `prefill`."""
+        return parse_reply(reply, prefill, raw=self.settings.raw)
+
+    def _text(self, file: str, context: dict[str, object]) -> str:
+        return self.templates[file].render(context) if file in self.templates else ""
+
+
+def prompts_folder() -> Path:
+    """Where the sets that come with soar lie: inside the installed package, or in the checkout."""
+    installed = Path(__file__).parent / "_prompts"
+    return installed if installed.is_dir() else Path(__file__).parent.parent / "prompts"
+
+
+def load_prompt_set(name: str | Path) -> PromptSet:
+    """Load a prompt set by its name (`soar`, `values`, `mini`) or from a folder of one's own.
+
+    Raises:
+        PromptError: no such set, a template missing or broken, or a bad `set.toml`.
+    """
+    folder = prompts_folder() / name  # a path that is absolute stays as it is
+    if not folder.is_dir():
+        folder = Path(name)
+    if not folder.is_dir():
+        known = sorted(path.name for path in prompts_folder().iterdir() if path.is_dir())
+        near = difflib.get_close_matches(str(name), known, n=1)
+        hint = f"; nearest: {near[0]}" if near else ""
+        raise PromptError(f"no prompt set {str(name)!r}{hint}. Known: {', '.join(known)}, or a folder of templates")
+    files = sorted(path for path in folder.iterdir() if path.suffix == ".j2" or path.name == "set.toml")
+    return _load(folder, tuple((path, path.stat().st_mtime_ns) for path in files))
+
+
+@functools.lru_cache(maxsize=16)
+def _load(folder: Path, files: tuple[tuple[Path, int], ...]) -> PromptSet:
+    contents = {path.name: path.read_bytes() for path, _ in files}
+    for needed in ("sample.j2", "refine.j2"):
+        if needed not in contents:
+            raise PromptError(f"prompt set {folder}: {needed} is missing")
+    digest = hashlib.blake2b(digest_size=16)
+    for file, content in contents.items():
+        digest.update(f"{file}\0{len(content)}\0".encode() + content)
+    environment = _environment(folder)
+    try:
+        settings = Settings.model_validate(tomllib.loads(contents.pop("set.toml", b"").decode()))
+        templates = {file: environment.get_template(file) for file in contents}
+    except (tomllib.TOMLDecodeError, ValidationError, jinja2.TemplateSyntaxError, UnicodeDecodeError) as error:
+        raise PromptError(f"prompt set {folder}: {error}") from error
+    return PromptSet(folder.resolve().name, digest.hexdigest(), settings, templates)
+
+
+def _environment(folder: Path) -> jinja2.Environment:
+    from soar.models.mini import notation  # here, because notation itself is about attempts and tasks
+
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(folder),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        autoescape=False,
+    )
+    mini = {name: value for name, value in vars(notation).items() if name.startswith("mini_")}
+    environment.filters.update({"grid": grid_text, "size": size_text, "json": canonical_json, **mini})
+    environment.globals.update({"matches": matches, "is_grid": is_grid, **mini})
+    return environment
+
+
+def grid_text(grid: Grid) -> str:
+    """A grid as rows of digits, separated by spaces."""
+    return "\n".join(" ".join(str(cell) for cell in row) for row in grid)
+
+
+def size_text(grid: Grid) -> str:
+    """A grid's height and width: `3x4`."""
+    return f"{len(grid)}x{len(grid[0])}"

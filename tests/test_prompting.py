@@ -1,0 +1,152 @@
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from soar.program import Attempt, Program
+from soar.prompting import FewShot, PromptError, load_prompt_set
+from soar.replies import ParseFailure, parse_reply
+from soar.sandbox.outcome import Outcome, ProgramError
+from soar.task import Example, Task
+from tests.search_support import TASKS, attempt
+
+CODE = "import numpy as np\n\ndef helper(grid):\n    return grid\n\ndef transform(grid):\n    return helper(grid)\n"
+WORDS = Task("w", (Example("ab", "ba"), Example("cde", "edc")), (Example("xy", "yx"),))
+
+
+def parent_of(task: Task, *outcomes: Outcome, test: Outcome) -> Attempt:
+    made = attempt("0/sample/-/0/0", 0.5, train=outcomes)
+    return dataclasses.replace(made, task_id=task.id, program=Program(CODE), test=(test,))
+
+
+def parents() -> dict[str, tuple[Task, Attempt]]:
+    task = TASKS["task0"]
+    right, wrong = Outcome("ok", task.train[0].output), Outcome("ok", [[7, 7]])
+    error = Outcome("error", None, ProgramError("IndexError", "out of range", 7))
+    words = parent_of(WORDS, Outcome("ok", "ba"), Outcome("ok", 3), test=Outcome("ok", None))
+    return {"soar": (task, parent_of(task, right, wrong, error, test=wrong)), "values": (WORDS, words)}
+
+
+@pytest.mark.parametrize("name", ["soar", "values", "mini"])
+def test_a_refinement_prompt_begins_with_the_sampling_prompt(name: str) -> None:
+    task, parent = parents()["values" if name == "values" else "soar"]
+    prompts = load_prompt_set(name)
+    sample, refine = prompts.render(task), prompts.render(task, [parent])
+    start = sample.text.removesuffix(sample.prefill)
+    assert sample.prefix == refine.prefix == len(start)
+    assert refine.text.startswith(start)
+    assert len(refine.text) > len(sample.text)
+    assert parent.program is not None and parent.program.source.strip() in refine.text
+
+
+def test_a_refinement_says_what_was_right_wrong_and_raised() -> None:
+    task, parent = parents()["soar"]
+    text = load_prompt_set("soar").render(task, [parent]).text
+    assert "Example 1: right" in text
+    assert "Example 2: wrong. It returned (1x2, expected 3x3):\n7 7\n" in text
+    assert "Example 3: failed (error: IndexError: out of range, line 7)" in text
+    assert "Test 1: unknown whether correct. It returned (1x2):\n7 7\n" in text
+
+
+def test_values_are_shown_as_json() -> None:
+    task, parent = parents()["values"]
+    text = load_prompt_set("values").render(task, [parent]).text
+    assert 'Example 1: "ab" -> "ba"\n' in text
+    assert 'Example 2: wrong. It returned 3, expected "edc".' in text
+
+
+@pytest.mark.parametrize("name", ["soar", "values", "mini"])
+def test_test_outputs_are_never_shown(name: str) -> None:
+    task, parent = parents()["values" if name == "values" else "soar"]
+    prompts = load_prompt_set(name)
+    assert prompts.render(task, [parent]) == prompts.render(task.without_test_outputs(), [parent])
+
+
+@pytest.mark.parametrize("name", ["soar", "values"])
+def test_a_solved_example_can_be_shown_before(name: str) -> None:
+    task, _ = parents()[name]
+    solved = FewShot(task, Program("def transform(x):\n    return solved(x)\n"))
+    assert "return solved(x)" in load_prompt_set(name).render(task, few_shot=solved).text
+
+
+def test_a_folder_of_ones_own(tmp_path: Path) -> None:
+    (tmp_path / "sample.j2").write_text("{{ task.id }}?")
+    (tmp_path / "refine.j2").write_text(" not {{ parents[0].program.source }}")
+    (tmp_path / "system.j2").write_text("Be brief.")
+    (tmp_path / "prefill.j2").write_text("```python\n")
+    prompts = load_prompt_set(tmp_path)
+    prompt = prompts.render(WORDS)
+    assert [message["role"] for message in prompt.messages] == ["system", "user"]
+    assert prompt.text == "Be brief.w?```python" and prompt.prefix == len("Be brief.w?")
+    before = prompts.hash
+    (tmp_path / "sample.j2").write_text("{{ task.id }}!!")
+    assert load_prompt_set(tmp_path).hash != before
+
+
+def test_bad_sets_are_named(tmp_path: Path) -> None:
+    with pytest.raises(PromptError, match="nearest: soar"):
+        load_prompt_set("saor")
+    with pytest.raises(PromptError, match=r"sample\.j2 is missing"):
+        load_prompt_set(tmp_path)
+    (tmp_path / "sample.j2").write_text("{% if %}")
+    (tmp_path / "refine.j2").write_text("")
+    with pytest.raises(PromptError, match=tmp_path.name):
+        load_prompt_set(tmp_path)
+    (tmp_path / "sample.j2").write_text("x")
+    (tmp_path / "set.toml").write_text("rw = true")
+    with pytest.raises(PromptError, match="rw"):
+        load_prompt_set(tmp_path)
+
+
+REPLIES = {
+    "fenced": f"Sure.\n```python\n{CODE}```\nThat is it.",
+    "no language": f"```\n{CODE}```",
+    "tildes": f"~~~py\n{CODE}~~~",
+    "unclosed": f"Here:\n```python\n{CODE}",
+    "bare": CODE,
+    "prose around": f"The rule mirrors the grid (I think).\n\n{CODE}\nThis works because rows are reversed.",
+    "thinking": f"<think>maybe\n```python\ndef transform(g): return 1\n```\n</think>\n```python\n{CODE}```",
+    "thought, tag in the prompt": f"def transform(x): no\n</think>\n```python\n{CODE}```",
+    "last block counts": f"```python\ndef transform(grid):\n    return 1\n```\nBetter:\n```python\n{CODE}```",
+    "other block after": f"```python\n{CODE}```\nFor example:\n```python\nprint(transform([[1]]))\n```",
+    "output block before": f"```\n[[1, 2]]\n```\n```python\n{CODE}```",
+    "windows": f"```python\n{CODE}```".replace("\n", "\r\n"),
+    "in a list": "1. So:\n\n   ```python\n" + "".join(f"   {line}\n" for line in CODE.splitlines()) + "   ```\n",
+}
+
+
+@pytest.mark.parametrize("reply", REPLIES.values(), ids=REPLIES.keys())
+def test_the_program_is_found(reply: str) -> None:
+    source = parse_reply(reply)
+    assert isinstance(source, str)
+    assert [line for line in source.splitlines() if line.strip()] == [line for line in CODE.splitlines() if line]
+
+
+def test_source_with_syntax_errors_is_still_a_program() -> None:
+    assert parse_reply("```python\ndef transform(grid):\n    return [[\n```") == "def transform(grid):\n    return [[\n"
+
+
+@pytest.mark.parametrize(
+    "reply", ["", "  \n", "I do not know.", "```python\nprint(1)\n```", "<think>def transform(x): 1"]
+)
+def test_a_reply_without_a_program_is_a_failure(reply: str) -> None:
+    assert isinstance(parse_reply(reply), ParseFailure)
+
+
+def test_the_prefill_begins_the_program() -> None:
+    assert (
+        parse_reply("    return grid\n```", "```python\ndef transform(grid):\n")
+        == "def transform(grid):\n    return grid\n"
+    )
+    raw = parse_reply("    return grid", "def transform(grid):\n", raw=True)
+    assert raw == "def transform(grid):\n    return grid"
+    assert isinstance(parse_reply("  ", "def transform(grid):\n", raw=True), ParseFailure)
+
+
+@given(st.text(st.sampled_from("`~\n dctef<>/hink()transform:=#\"'"), max_size=200))
+def test_any_reply_is_read_without_a_mishap(reply: str) -> None:
+    assert isinstance(parse_reply("def transform(" + reply), str | ParseFailure)
