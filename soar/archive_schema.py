@@ -1,0 +1,62 @@
+"""The tables of an archive. A change of them is a new version, with a migration from the last."""
+
+from __future__ import annotations
+
+SCHEMA_VERSION = 1
+SCHEMA = """
+CREATE TABLE request (             -- one prompt's n completions, written when all of them have been run
+    id INTEGER PRIMARY KEY,
+    task_hash TEXT NOT NULL,       -- content of the task, test outputs left out
+    key TEXT NOT NULL,             -- iteration/phase/island/step
+    task_id TEXT NOT NULL,
+    iteration INTEGER NOT NULL,
+    phase TEXT NOT NULL,           -- sample, refine
+    island INTEGER,                -- NULL when sampled
+    step INTEGER NOT NULL,
+    parents TEXT NOT NULL,         -- JSON list of attempt keys
+    n INTEGER NOT NULL,
+    seed INTEGER NOT NULL,
+    prompt_hash TEXT NOT NULL,
+    prompt_tokens INTEGER NOT NULL,
+    few_shot TEXT NOT NULL,        -- JSON list of the solved tasks shown before
+    model TEXT NOT NULL,
+    adapter TEXT,
+    prompt_set TEXT NOT NULL,      -- name:hash
+    created REAL NOT NULL,         -- seconds since 1970
+    UNIQUE (task_hash, key)
+);
+CREATE TABLE program (
+    id INTEGER PRIMARY KEY,
+    hash TEXT NOT NULL UNIQUE,
+    source TEXT NOT NULL
+);
+CREATE TABLE completion (
+    id INTEGER PRIMARY KEY,
+    request_id INTEGER NOT NULL REFERENCES request (id),
+    position INTEGER NOT NULL,     -- place in the request
+    reply TEXT NOT NULL,           -- as the model wrote it
+    tokens INTEGER NOT NULL,
+    finish_reason TEXT NOT NULL,
+    logprob REAL,
+    program_id INTEGER REFERENCES program (id),
+    parse_error TEXT,              -- why there is no program
+    UNIQUE (request_id, position),
+    CHECK ((program_id IS NULL) = (parse_error IS NOT NULL))
+);
+CREATE TABLE blob (                -- output values, each stored once
+    id INTEGER PRIMARY KEY,
+    hash BLOB NOT NULL UNIQUE,
+    data BLOB NOT NULL             -- zlib over canonical JSON
+);
+CREATE TABLE outcome (
+    program_id INTEGER NOT NULL REFERENCES program (id),
+    input_hash BLOB NOT NULL,
+    status TEXT NOT NULL,
+    error TEXT,                    -- JSON list: type, message, line
+    seconds REAL NOT NULL,
+    blob_id INTEGER REFERENCES blob (id),
+    PRIMARY KEY (program_id, input_hash)
+) WITHOUT ROWID;
+"""
+
+APPLICATION_ID = 0x534F4152  # "SOAR", in the file's header

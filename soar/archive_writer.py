@@ -1,0 +1,150 @@
+"""The one writer of an archive: a whole request, or nothing, per transaction."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import os
+import time
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from functools import lru_cache
+from pathlib import Path
+from typing import IO
+
+from soar.archive import Archive, ArchiveError, clear_errors
+from soar.archive_schema import APPLICATION_ID, SCHEMA, SCHEMA_VERSION
+from soar.program import Program
+from soar.records import Record, Request
+from soar.sandbox.encoding import Value, encode
+from soar.sandbox.outcome import Outcome
+
+
+class ArchiveWriter(Archive):
+    """An archive opened for writing; made where there is none.
+
+    Raises:
+        ArchiveError: as `Archive`, or another process (named in the message) writes to it.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        path = Path(path)
+        self.path = (path / "archive.sqlite" if path.is_dir() else path).absolute()
+        self._value = lru_cache(maxsize=4096)(self._read_value)
+        with ExitStack() as stack:  # closes everything again where a step fails
+            self._lock = stack.enter_context(_lock(self.path))
+            new = not self.path.exists() or self.path.stat().st_size == 0
+            self._connection = self._connect(f"{self.path.as_uri()}?mode=rwc")
+            stack.callback(self._connection.close)
+            with clear_errors(self.path):
+                self._connection.execute("PRAGMA journal_mode = WAL")
+                self._connection.execute("PRAGMA synchronous = NORMAL")
+                if new:
+                    header = f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {SCHEMA_VERSION};"
+                    self._connection.executescript(f"BEGIN; {header} {SCHEMA} COMMIT;")
+            self._check_version()
+            stack.pop_all()
+
+    def record(self, request: Request, prompt_tokens: int, inputs: Sequence[bytes], records: Sequence[Record]) -> None:
+        """Write a finished request with everything that belongs to it, or nothing.
+
+        Args:
+            request: not recorded before.
+            prompt_tokens: length of its prompt.
+            inputs: hashes of the inputs that the programs were run on, in the order of `Record.outcomes`.
+            records: its completions, in order.
+
+        Raises:
+            ArchiveError: it cannot be written, as when the disk is full.
+        """
+        with self._transaction():
+            request_id = self._insert_request(request, prompt_tokens)
+            for position, record in enumerate(records):
+                program_id = None if record.program is None else self._insert_program(record.program)
+                reply = record.completion
+                self._connection.execute(
+                    "INSERT INTO completion "
+                    "(request_id, position, reply, tokens, finish_reason, logprob, program_id, parse_error) "
+                    "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                    (request_id, position, reply.text, reply.tokens, reply.finish_reason, reply.logprob, program_id,
+                     record.parse_error),
+                )  # fmt: skip
+                if program_id is not None:
+                    self._insert_outcomes(program_id, dict(zip(inputs, record.outcomes, strict=True)))
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        with clear_errors(self.path):
+            self._connection.execute("BEGIN IMMEDIATE")
+            with self._connection:  # commits; rolls back where anything is raised
+                yield
+
+    def _insert_request(self, request: Request, prompt_tokens: int) -> int:
+        values = dataclasses.asdict(request) | {
+            "key": request.key,
+            "parents": json.dumps(request.parents),
+            "few_shot": json.dumps(request.few_shot),
+            "prompt_tokens": prompt_tokens,
+            "created": time.time(),
+        }
+        names = ", ".join(values)
+        marks = ", ".join(f":{name}" for name in values)
+        return self._connection.execute(f"INSERT INTO request ({names}) VALUES ({marks})", values).lastrowid or 0
+
+    def _insert_program(self, program: Program) -> int:
+        query = "INSERT OR IGNORE INTO program (hash, source) VALUES (?, ?)"
+        self._connection.execute(query, (program.hash, program.source))
+        (program_id,) = self._connection.execute("SELECT id FROM program WHERE hash = ?", (program.hash,)).fetchone()
+        return int(program_id)
+
+    def _insert_outcomes(self, program_id: int, outcomes: dict[bytes, Outcome]) -> None:
+        """Insert what a program did on inputs on which it was not run before; what is known stays."""
+        known = self._connection.execute("SELECT input_hash FROM outcome WHERE program_id = ?", (program_id,))
+        for (key,) in known.fetchall():
+            outcomes.pop(key, None)
+        for key, outcome in outcomes.items():
+            blob_id = self._insert_value(outcome.value) if outcome.status == "ok" else None
+            error = json.dumps(dataclasses.astuple(outcome.error)) if outcome.error else None
+            self._connection.execute(
+                "INSERT INTO outcome (program_id, input_hash, status, error, seconds, blob_id) "
+                "VALUES (?, ?, ?, ?, ?, ?)",
+                (program_id, key, outcome.status, error, outcome.seconds, blob_id),
+            )
+
+    def _insert_value(self, value: Value) -> int:
+        data = encode(value)
+        key = hashlib.blake2b(data, digest_size=16).digest()
+        known = self._connection.execute("SELECT id FROM blob WHERE hash = ?", (key,)).fetchone()
+        if known:
+            return int(known[0])
+        query = "INSERT INTO blob (hash, data) VALUES (?, ?)"
+        return self._connection.execute(query, (key, zlib.compress(data))).lastrowid or 0
+
+    def close(self) -> None:
+        """Close the file and let another writer in. Idempotent."""
+        super().close()
+        self._lock.close()
+
+
+def _lock(path: Path) -> IO[str]:
+    """Hold the archive's lock file, which the system releases when this process ends, however it ends."""
+    import fcntl  # POSIX only; reading an archive needs no lock
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    file = open(f"{path}.lock", "a+")  # noqa: SIM115 - held until the writer is closed
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.seek(0)
+        owner = file.read().strip() or "unknown"
+        file.close()
+        raise ArchiveError(
+            f"{path} is being written to by another search (process {owner}): "
+            "wait until it ends, or use another run folder"
+        ) from None
+    file.truncate(0)
+    file.write(str(os.getpid()))
+    file.flush()
+    return file

@@ -1,0 +1,141 @@
+"""What is kept of a request and its completions, and how it reads as attempts: live and replayed, by one function."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from soar.models.base import Completion, Prompt
+from soar.program import Attempt, Phase, Program
+from soar.sandbox.outcome import Outcome
+from soar.search.eligibility import RULES, Rule, broken_rules
+from soar.task import Task, Value, canonical_json, matches
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One prompt's n completions, asked for at one place of the search.
+
+    Attributes:
+        parents: keys of the attempts shown.
+        seed: given to the model.
+        prompt_hash: of messages and prefill.
+        few_shot: ids of solved tasks shown before.
+        prompt_set: its name and hash, "name:hash".
+    """
+
+    task_hash: str
+    task_id: str
+    iteration: int
+    phase: Phase
+    island: int | None
+    step: int
+    parents: tuple[str, ...]
+    n: int
+    seed: int
+    prompt_hash: str
+    few_shot: tuple[str, ...]
+    model: str
+    adapter: str | None
+    prompt_set: str
+
+    @property
+    def key(self) -> str:
+        """Unique within the task: "iteration/phase/island/step"."""
+        return request_key(self.iteration, self.phase, self.island, self.step)
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One completion with what became of it.
+
+    Attributes:
+        program: None when the reply holds none; `parse_error` then says why.
+        outcomes: of the program, on each example's input and then on each test input; empty without a program.
+    """
+
+    completion: Completion
+    program: Program | None
+    parse_error: str | None
+    outcomes: tuple[Outcome, ...]
+
+
+def request_key(iteration: int, phase: Phase, island: int | None, step: int) -> str:
+    """The name of a place in the search: "0/sample/-/1", "0/refine/3/12"."""
+    return f"{iteration}/{phase}/{'-' if island is None else island}/{step}"
+
+
+@dataclass(slots=True)
+class Judge:
+    """Turns records of one task into attempts; programs that come again are judged once. Reads no test output.
+
+    Attributes:
+        task: the task.
+        rules: eligibility rules that count.
+    """
+
+    task: Task
+    rules: Collection[Rule] = RULES
+    _grids: bool = field(init=False)
+    _verdicts: dict[str, tuple[float, tuple[Rule, ...]]] = field(init=False, default_factory=dict)  # by program hash
+
+    def __post_init__(self) -> None:
+        self._grids = self.task.without_test_outputs().is_grid
+
+    def attempt(self, request: Request, position: int, record: Record) -> Attempt:
+        """Return completion number `position` of a request as an attempt."""
+        train, test = record.outcomes[: len(self.task.train)], record.outcomes[len(self.task.train) :]
+        accuracy, broken = self._verdict(record.program, train, test) if record.program else (0.0, ())
+        return Attempt(
+            key=f"{request.key}/{position}",
+            task_id=request.task_id,
+            task_hash=request.task_hash,
+            iteration=request.iteration,
+            phase=request.phase,
+            island=request.island,
+            parents=request.parents,
+            model=request.model,
+            adapter=request.adapter,
+            program=record.program,
+            train=train,
+            test=test,
+            train_accuracy=accuracy,
+            broken_rules=broken,
+            tokens=record.completion.tokens,
+            logprob=record.completion.logprob,
+        )
+
+    def _verdict(
+        self, program: Program, train: Sequence[Outcome], test: Sequence[Outcome]
+    ) -> tuple[float, tuple[Rule, ...]]:
+        """The share of examples solved, and the rules broken."""
+        if program.hash not in self._verdicts:
+            pairs = zip(train, self.task.train, strict=True)
+            right = sum(outcome.status == "ok" and matches(outcome.value, example.output) for outcome, example in pairs)
+            accuracy = right / len(self.task.train) if self.task.train else 0.0
+            broken = broken_rules(self.task, program, train, test, self.rules, self._grids)
+            self._verdicts[program.hash] = accuracy, broken
+        return self._verdicts[program.hash]
+
+
+def task_inputs(task: Task) -> list[Any]:
+    """All inputs a program is run on, in the order of `Record.outcomes`."""
+    return [example.input for example in (*task.train, *task.test)]
+
+
+def input_hash(value: Value) -> bytes:
+    """BLAKE2b of the canonical JSON, 16 bytes."""
+    return hashlib.blake2b(canonical_json(value).encode(), digest_size=16).digest()
+
+
+def prompt_hash(prompt: Prompt) -> str:
+    """BLAKE2b of messages and prefill, 32 hexadecimal digits."""
+    text = canonical_json([list(prompt.messages), prompt.prefill])
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+def hashes(values: Sequence[Value]) -> list[bytes]:
+    """`input_hash` of each value."""
+    return [input_hash(value) for value in values]
