@@ -1,0 +1,128 @@
+"""Search: programs for tasks, from a language model. The package itself can be called: `soar.search(task)`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Generator, Iterable, Mapping
+from contextlib import closing
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, overload
+
+if TYPE_CHECKING:
+    from soar.models.base import LanguageModel
+    from soar.search.config import ConfigError, SearchConfig
+    from soar.search.engine import PromptTooLongError
+    from soar.search.progress import Snapshot
+    from soar.search.result import SearchResult
+    from soar.search.results import SearchResults, load_run
+    from soar.task import Task
+
+__all__ = [
+    "ConfigError",
+    "PromptTooLongError",
+    "SearchConfig",
+    "SearchResult",
+    "SearchResults",
+    "Snapshot",
+    "load_run",
+    "search",
+    "search_iter",
+]
+
+_HOMES = {
+    "ConfigError": "config",
+    "PromptTooLongError": "engine",
+    "SearchConfig": "config",
+    "SearchResult": "result",
+    "SearchResults": "results",
+    "Snapshot": "progress",
+    "load_run": "results",
+}
+
+
+@overload
+def search(
+    tasks: Task,
+    model: str | LanguageModel = "mini",
+    *,
+    run: str | Path | None = None,
+    progress: bool | None = None,
+    **config: Any,
+) -> SearchResult: ...
+@overload
+def search(
+    tasks: Mapping[str, Task] | Iterable[Task],
+    model: str | LanguageModel = "mini",
+    *,
+    run: str | Path | None = None,
+    progress: bool | None = None,
+    **config: Any,
+) -> SearchResults: ...
+def search(
+    tasks: Task | Mapping[str, Task] | Iterable[Task],
+    model: str | LanguageModel = "mini",
+    *,
+    run: str | Path | None = None,
+    progress: bool | None = None,
+    **config: Any,
+) -> SearchResult | SearchResults:
+    """Search programs for one task or many, vote over what they predict, and return the result or the results.
+
+    Works inside a running event loop too. No test output is read. Killed or interrupted, the same call with the same
+    `run` goes on where it was.
+
+    Args:
+        tasks: a task, a TaskSet, or any collection of tasks.
+        model: its name (`mini`, `hf:NAME_OR_FOLDER`), or an object with the Protocol, which is left open.
+        run: folder of the run; None: a temporary one, which goes when the result does.
+        progress: show it; None: in a terminal or a notebook only.
+        config: options of `SearchConfig`, such as samples=64, refinements=64, seed=0.
+
+    Raises:
+        ConfigError: an option is unknown or out of range, or differs from the run that is reopened.
+        PromptTooLongError: no task fits the model's window.
+        ModelError, SandboxError, ArchiveError: the infrastructure failed; what was recorded stays.
+    """
+    from soar.search.progress_bar import watched
+    from soar.task import Task
+
+    results = None
+    with closing(search_iter(tasks, model, run=run, **config)) as snapshots:
+        for snapshot in watched(snapshots, progress):
+            results = snapshot.results
+    assert results is not None  # the last snapshot has them
+    return results[tasks.id] if isinstance(tasks, Task) else results
+
+
+def search_iter(
+    tasks: Task | Mapping[str, Task] | Iterable[Task],
+    model: str | LanguageModel = "mini",
+    *,
+    run: str | Path | None = None,
+    **config: Any,
+) -> Generator[Snapshot, None, None]:
+    """Search as `search` does and yield snapshots, about twice a second and whenever a task ends.
+
+    The last snapshot has the `results`. Closing the iterator ends the search; what was recorded stays.
+    """
+    from soar.search.session import run_session
+
+    return run_session(tasks, model, run, config)
+
+
+def __getattr__(name: str) -> Any:
+    from importlib import import_module
+
+    if name not in _HOMES:
+        raise AttributeError(f"module 'soar.search' has no attribute {name!r}")
+    return getattr(import_module(f"soar.search.{_HOMES[name]}"), name)
+
+
+class _CallableModule(ModuleType):
+    """`soar.search` is this package and, called, its function `search`: importing a submodule hides neither."""
+
+    __call__ = staticmethod(search)
+
+
+sys.modules[__name__].__class__ = _CallableModule

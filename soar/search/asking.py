@@ -1,0 +1,72 @@
+"""How the search asks a model: within what it can do, so many requests at once, and nothing dropped in silence."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+
+from soar.models.base import Completion, LanguageModel, ModelError, Prompt, Reply, Sampling
+from soar.search.config import ConfigError
+from soar.search.keys import keyed_seed
+
+
+class Asker:
+    """A model with a bound on the requests under way.
+
+    Args:
+        model: the model.
+        sampling: how tokens are drawn; `max_tokens` comes with each request.
+        concurrency: requests at once; None: what the model asks for.
+
+    Raises:
+        ConfigError: the model cannot draw tokens like this.
+    """
+
+    def __init__(self, model: LanguageModel, sampling: Sampling, concurrency: int | None) -> None:
+        if sampling.min_p > 0 and not model.capabilities.min_p:
+            raise ConfigError(f"model {model.name} does not know min-p sampling: pass min_p=0")
+        self.model = model
+        self.sampling = sampling
+        self.concurrency = concurrency or model.capabilities.max_concurrency
+        self._slots = asyncio.Semaphore(self.concurrency)
+
+    async def ask(self, prompt: Prompt, n: int, max_tokens: int, seed: int) -> Reply:
+        """Return `n` completions, from several requests where the model gives one at a time.
+
+        Raises:
+            ModelError: the model could not answer, or not with `n` completions.
+        """
+        sampling = replace(self.sampling, max_tokens=max_tokens)
+        if n == 1 or self.model.capabilities.n:
+            return await self._request(prompt, n, sampling, seed)
+        async with asyncio.TaskGroup() as group:
+            single = (self._request(prompt, 1, sampling, keyed_seed(seed, position)) for position in range(n))
+            tasks = [group.create_task(request) for request in single]
+        replies = [task.result() for task in tasks]
+        return Reply(tuple(reply.completions[0] for reply in replies), replies[0].prompt_tokens)
+
+    async def _request(self, prompt: Prompt, n: int, sampling: Sampling, seed: int) -> Reply:
+        async with self._slots:
+            reply = await self.model.complete(prompt, n, sampling, seed)
+        if len(reply.completions) != n:
+            raise ModelError(
+                f"model {self.model.name} gave {len(reply.completions)} completions where {n} were asked for"
+            )
+        return Reply(tuple(_storable(completion) for completion in reply.completions), reply.prompt_tokens)
+
+    def overlong(self, prompts: Sequence[Prompt], max_tokens: int) -> list[int | None]:
+        """Return for each prompt its length in tokens where it does not fit the model's window, else None.
+
+        Where the window or the model's tokens are unknown, everything is taken to fit.
+        """
+        window = self.model.capabilities.context_length
+        lengths = self.model.count_tokens(prompts) if window is not None and prompts else None
+        if window is None or lengths is None:
+            return [None] * len(prompts)
+        return [length if length + max_tokens > window else None for length in lengths]
+
+
+def _storable(completion: Completion) -> Completion:
+    """Lone surrogates, which a broken reply may have and no file can hold, become question marks."""
+    return replace(completion, text=completion.text.encode(errors="replace").decode())

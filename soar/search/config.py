@@ -1,0 +1,93 @@
+"""What a search can be told, and by default is."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from typing import Any, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from soar.errors import SoarError
+from soar.search.eligibility import RULES, Rule
+from soar.voting import Weighting
+
+
+class ConfigError(SoarError):
+    """An option is unknown, out of range, or differs from the run that is reopened; the message names it."""
+
+
+class SearchConfig(BaseModel):
+    """Options of `soar.search`. The paper is SOAR (ICML 2025); its budgets are 3,000 + 3,000 completions a task.
+
+    Attributes:
+        samples: completions of the sampling phase, per task (paper: 3,000).
+        refinements: completions of the refinement phase, per task, divided evenly among the islands (paper: 3,000).
+        seed: the same seed gives the same requests, and with a model that takes seeds the same programs.
+        samples_per_request: completions per sampling prompt; None: the prompt set's (paper: 50).
+        refinements_per_request: completions per refinement prompt (paper: 4).
+        islands: independent instances of REx per task, each with its own children (paper: 4).
+        early_stop: a phase of a task ends once so many of its eligible attempts solve all examples; in the refinement
+            phase each island ends at its even share (paper: 100, hence 25 per island).
+        rex_c: C of REx (paper: 20).
+        vote_c: worth of the examples in the vote (paper: 1,000).
+        vote_weight: "sum" or "appendix", see `soar.voting.vote`.
+        temperature: of the model (paper: 1.0).
+        min_p: of the model (paper: 0.05).
+        max_tokens: longest reply; None: the prompt set's.
+        seconds: time limit of one program on one input (authors' code: a few seconds).
+        memory_mb: memory limit of a program.
+        workers: processes that run programs; None: one per core.
+        concurrency: requests to the model under way at once; None: what the model asks for.
+        prompt_set: name or folder of a prompt set; None: the model's own (`values` instead of `soar` where a task is
+            not about grids).
+        iteration: round of the loop, from 0.
+        rules: eligibility rules that count (appendix F; default all), see `soar.search.eligibility`.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    samples: int = Field(64, ge=0)
+    refinements: int = Field(64, ge=0)
+    seed: int = 0
+    samples_per_request: int | None = Field(None, ge=1)
+    refinements_per_request: int = Field(4, ge=1)
+    islands: int = Field(4, ge=1)
+    early_stop: int = Field(100, ge=1)
+    rex_c: float = Field(20, ge=0)
+    vote_c: float = Field(1000, ge=0)
+    vote_weight: Weighting = "sum"
+    temperature: float = Field(1.0, ge=0)
+    min_p: float = Field(0.05, ge=0, le=1)
+    max_tokens: int | None = Field(None, ge=1)
+    seconds: float = Field(2.0, gt=0)
+    memory_mb: int = Field(1024, ge=64)
+    workers: int | None = Field(None, ge=1)
+    concurrency: int | None = Field(None, ge=1)
+    prompt_set: str | None = None
+    iteration: int = Field(0, ge=0)
+    rules: tuple[Rule, ...] = RULES
+
+    @model_validator(mode="before")
+    @classmethod
+    def _name_the_nearest(cls, data: Any) -> Any:
+        for name in data if isinstance(data, Mapping) else ():
+            if name not in cls.model_fields:
+                near = difflib.get_close_matches(str(name), cls.model_fields, n=1)
+                hint = f"; nearest: {near[0]}" if near else ""
+                raise ValueError(f"unknown option {name!r}{hint}. Options: {', '.join(cls.model_fields)}")
+        return data
+
+    @classmethod
+    def of(cls, options: Mapping[str, Any]) -> Self:
+        """Make a config of options by name. Raises ConfigError, one line per mistake."""
+        try:
+            return cls.model_validate(dict(options))
+        except ValidationError as error:
+            raise ConfigError("\n".join(_line(mistake) for mistake in error.errors())) from None
+
+
+def _line(mistake: Any) -> str:
+    place = ".".join(str(part) for part in mistake["loc"])
+    message = str(mistake["msg"]).removeprefix("Value error, ")
+    return f"{place}: {message}, not {mistake['input']!r}" if place else message

@@ -1,0 +1,108 @@
+"""How far a search is: counted by the engine, read by whoever watches."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from soar.program import Attempt
+
+if TYPE_CHECKING:
+    from soar.search.results import SearchResults
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The state of a search at one moment.
+
+    Attributes:
+        tasks_done, tasks_total: tasks searched to the end, and tasks to search; skipped ones are in neither.
+        solved_examples: tasks with at least one eligible program that solves all examples.
+        completions: at hand, those of an earlier start included; `budget`: at most, less what early stop saves.
+        programs: completions with a program; `parse_failures`: completions without.
+        tokens: written by the model, those of an earlier start included.
+        seconds: since this start.
+        programs_per_second: new programs (repeated ones included) since this start.
+        current: ids of the tasks under way.
+        time_left: seconds, None while unknown.
+        skipped: id and reason of tasks that are not searched.
+        results: the results, in the last snapshot only.
+    """
+
+    tasks_done: int
+    tasks_total: int
+    solved_examples: int
+    completions: int
+    budget: int
+    programs: int
+    parse_failures: int
+    tokens: int
+    seconds: float
+    programs_per_second: float
+    current: tuple[str, ...]
+    time_left: float | None
+    skipped: Mapping[str, str]
+    results: SearchResults | None = None
+
+
+@dataclass(slots=True)
+class Progress:
+    """Counts what happens; written in the engine's thread only."""
+
+    tasks_total: int
+    budget: int
+    skipped: Mapping[str, str]
+    started: float = field(default_factory=time.monotonic)
+    tasks_done: int = 0
+    completions: int = 0
+    programs: int = 0
+    tokens: int = 0
+    new_completions: int = 0
+    new_programs: int = 0
+    solved: set[str] = field(default_factory=set)
+    current: dict[str, int] = field(default_factory=dict)  # task id -> completions at hand
+
+    def begin(self, task_id: str) -> None:
+        """Take note that a task is under way."""
+        self.current[task_id] = 0
+
+    def add(self, attempts: Sequence[Attempt], new: bool) -> None:
+        """Take note of one request's attempts, just made or (not `new`) found in the archive."""
+        programs = sum(attempt.program is not None for attempt in attempts)
+        self.completions += len(attempts)
+        self.programs += programs
+        self.tokens += sum(attempt.tokens for attempt in attempts)
+        for attempt in attempts:
+            self.current[attempt.task_id] += 1
+            if attempt.solves_examples and attempt.eligible:
+                self.solved.add(attempt.task_id)
+        if new:
+            self.new_completions += len(attempts)
+            self.new_programs += programs
+
+    def end(self, task_id: str, budget: int) -> None:
+        """Take note that a task with this budget is done: what it did not use is not to come."""
+        self.tasks_done += 1
+        self.budget -= budget - self.current.pop(task_id)
+
+    def snapshot(self) -> Snapshot:
+        """Return the state now."""
+        seconds = time.monotonic() - self.started
+        left = self.budget - self.completions
+        return Snapshot(
+            tasks_done=self.tasks_done,
+            tasks_total=self.tasks_total,
+            solved_examples=len(self.solved),
+            completions=self.completions,
+            budget=self.budget,
+            programs=self.programs,
+            parse_failures=self.completions - self.programs,
+            tokens=self.tokens,
+            seconds=seconds,
+            programs_per_second=self.new_programs / seconds if seconds else 0.0,
+            current=tuple(self.current.copy()),
+            time_left=seconds * left / self.new_completions if self.new_completions else None,
+            skipped=self.skipped,
+        )

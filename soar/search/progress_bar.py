@@ -1,0 +1,69 @@
+"""A search's progress, shown where it runs: a bar in a terminal, a line that renews itself in a notebook."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+
+from soar.search.progress import Snapshot
+
+
+def watched(snapshots: Iterator[Snapshot], progress: bool | None) -> Iterator[Snapshot]:
+    """Pass snapshots on and show each; with None only in a terminal or a notebook, with False nowhere."""
+    if progress is False:
+        return snapshots
+    if _in_notebook():
+        return _in_a_notebook(snapshots)
+    if sys.stderr.isatty():
+        return _in_a_terminal(snapshots)
+    return _as_lines(snapshots) if progress else snapshots
+
+
+def describe(snapshot: Snapshot) -> str:
+    """The state in one line."""
+    left = "" if snapshot.time_left is None else f", about {_clock(snapshot.time_left)} left"
+    return (
+        f"{snapshot.tasks_done}/{snapshot.tasks_total} tasks, {snapshot.solved_examples} solved on their examples, "
+        f"{snapshot.completions}/{snapshot.budget} completions, {snapshot.programs_per_second:.1f} programs/s{left}"
+    )
+
+
+def _in_a_terminal(snapshots: Iterator[Snapshot]) -> Iterator[Snapshot]:
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn
+
+    columns = (BarColumn(), TextColumn("{task.description}"))
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        line = bar.add_task("starting", total=None)
+        for snapshot in snapshots:
+            bar.update(line, total=snapshot.budget, completed=snapshot.completions, description=describe(snapshot))
+            yield snapshot
+
+
+def _in_a_notebook(snapshots: Iterator[Snapshot]) -> Iterator[Snapshot]:
+    from IPython.display import display
+
+    handle = display({"text/plain": "starting"}, raw=True, display_id=True)  # type: ignore[no-untyped-call]
+    for snapshot in snapshots:
+        handle.update({"text/plain": describe(snapshot)}, raw=True)
+        yield snapshot
+
+
+def _as_lines(snapshots: Iterator[Snapshot]) -> Iterator[Snapshot]:
+    done = -1
+    for snapshot in snapshots:
+        if snapshot.tasks_done != done:
+            print(describe(snapshot), file=sys.stderr, flush=True)
+            done = snapshot.tasks_done
+        yield snapshot
+
+
+def _in_notebook() -> bool:
+    shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
+    return type(shell).__name__ == "ZMQInteractiveShell"
+
+
+def _clock(seconds: float) -> str:
+    minutes, seconds = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"

@@ -1,0 +1,259 @@
+"""What a search found for one task, read from the archive when it is asked for."""
+
+from __future__ import annotations
+
+from array import array
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from html import escape
+from typing import TYPE_CHECKING, Any, overload
+
+from soar.archive import Archive
+from soar.program import Attempt
+from soar.search.config import SearchConfig
+from soar.task import Task, matches
+from soar.voting import Prediction, vote
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+ANSWERS = 2  # ARC allows two
+
+
+class Attempts(Sequence[Attempt]):
+    """All attempts at a task, best first, each read from the archive when it is looked at.
+
+    Best: highest train accuracy, then eligible ones, then the shorter program, then the earlier attempt; replies
+    without a program come last.
+    """
+
+    def __init__(self, archive: Archive, task: Task, config: SearchConfig, numbers: array[int]) -> None:
+        self._archive, self._task, self._config, self._numbers = archive, task, config, numbers
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+    @overload
+    def __getitem__(self, index: int) -> Attempt: ...
+    @overload
+    def __getitem__(self, index: slice) -> Attempts: ...
+    def __getitem__(self, index: int | slice) -> Attempt | Attempts:
+        if isinstance(index, slice):
+            return Attempts(self._archive, self._task, self._config, self._numbers[index])
+        return self._archive.attempt(self._task, self._numbers[index], self._config.rules)
+
+    def __repr__(self) -> str:
+        return f"Attempts({len(self)} at task {self._task.id!r}, best first)"
+
+
+@dataclass(frozen=True, slots=True)
+class Stats:
+    """What a search for one task cost and met.
+
+    Attributes:
+        completions: replies; `parse_failures`: of them without a program; `programs`: distinct programs.
+        errors, timeouts, other_failures: attempts whose first input without an output raised, ran too long, or ended in
+            another way (memory, crash, no valid value).
+        eligible: attempts that may vote; `solving_examples`: of them with all examples right.
+        broken_rules: how many attempts break each eligibility rule.
+        tokens: written by the model; `prompt_tokens`: read, once per request.
+        run_seconds: CPU time of the programs.
+    """
+
+    completions: int
+    parse_failures: int
+    programs: int
+    errors: int
+    timeouts: int
+    other_failures: int
+    eligible: int
+    solving_examples: int
+    broken_rules: dict[str, int]
+    tokens: int
+    prompt_tokens: int
+    run_seconds: float
+
+
+@dataclass(slots=True)
+class _Scan:
+    """Everything that one pass over a task's attempts finds out."""
+
+    ranks: list[tuple[float, bool, int, int]] = field(default_factory=list)
+    failures: Counter[str] = field(default_factory=Counter)
+    broken: Counter[str] = field(default_factory=Counter)
+    eligible: int = 0
+    solving: int = 0
+    seconds: float = 0.0
+    reached: list[bool] = field(default_factory=list)  # per test input: whether any attempt has it right
+
+    def watch(self, attempts: Iterator[tuple[int, Attempt]], task: Task) -> Iterator[Attempt]:
+        """Pass the attempts on, taking notes."""
+        self.reached = [False] * len(task.test)
+        for number, attempt in attempts:
+            length = len(attempt.program.source) if attempt.program else 1 << 60
+            self.ranks.append((-attempt.train_accuracy, not attempt.eligible, length, number))
+            outcomes = (*attempt.train, *attempt.test)
+            failure = next((outcome.status for outcome in outcomes if outcome.status != "ok"), None)
+            self.failures[failure or "none"] += 1
+            self.broken.update(attempt.broken_rules)
+            self.eligible += attempt.eligible
+            self.solving += attempt.eligible and attempt.solves_examples
+            self.seconds += sum(outcome.seconds for outcome in outcomes)
+            for i, (example, outcome) in enumerate(zip(task.test, attempt.test, strict=False)):
+                if outcome.status == "ok" and example.output is not None:
+                    self.reached[i] = self.reached[i] or matches(outcome.value, example.output)
+            yield attempt
+
+
+class SearchResult:
+    """What a search found for one task; draws itself in a notebook, prints itself in a terminal.
+
+    Attributes:
+        task: as it was given, test outputs included where they are known.
+        skipped: why it was not searched; None where it was.
+    """
+
+    def __init__(
+        self, task: Task, archive: Archive, config: SearchConfig, skipped: str | None = None, keep: object = None
+    ) -> None:
+        self.task, self.skipped = task, skipped
+        self._archive, self._config, self._keep = archive, config, keep
+
+    @cached_property
+    def _scanned(self) -> tuple[_Scan, list[Prediction]]:
+        scan, config = _Scan(), self._config
+        attempts = self._archive.numbered_attempts(self.task, config.iteration, config.rules)
+        predictions = vote(scan.watch(attempts, self.task), ANSWERS, config.vote_c, config.vote_weight)
+        return scan, predictions
+
+    @property
+    def predictions(self) -> list[Prediction]:
+        """At most two answers, best first."""
+        return self._scanned[1]
+
+    @cached_property
+    def attempts(self) -> Attempts:
+        """All attempts, best first; read from the archive one by one."""
+        numbers = array("q", (rank[-1] for rank in sorted(self._scanned[0].ranks)))
+        return Attempts(self._archive, self.task, self._config, numbers)
+
+    @property
+    def best(self) -> Attempt | None:
+        """The best attempt (see `Attempts`); None where no reply held a program."""
+        first = self.attempts[0] if len(self.attempts) else None
+        return first if first is not None and first.program is not None else None
+
+    @cached_property
+    def hits(self) -> list[bool | None]:
+        """For each test input whether one of the predictions has it right; None where the true output is unknown."""
+        return [
+            None if example.output is None else any(matches(p.outputs[i], example.output) for p in self.predictions)
+            for i, example in enumerate(self.task.test)
+        ]
+
+    @property
+    def solved(self) -> bool | None:
+        """Whether every test input is hit by one of the predictions; None where a true output is unknown."""
+        if not self.hits or None in self.hits:
+            return None
+        return all(self.hits)
+
+    @property
+    def reached(self) -> list[bool | None]:
+        """For each test input whether any attempt at all has it right (the oracle); None where that is unknown."""
+        known = (example.output is not None for example in self.task.test)
+        return [hit if known else None for hit, known in zip(self._scanned[0].reached, known, strict=True)]
+
+    @cached_property
+    def stats(self) -> Stats:
+        """What it cost and met."""
+        scan = self._scanned[0]
+        counts = self._archive.counts(self.task.content_hash, self._config.iteration)
+        failed = {status: count for status, count in scan.failures.items() if status != "none"}
+        errors, timeouts = failed.pop("error", 0), failed.pop("timeout", 0)
+        return Stats(
+            completions=counts["completions"],
+            parse_failures=counts["parse_failures"],
+            programs=counts["programs"],
+            errors=errors,
+            timeouts=timeouts,
+            other_failures=sum(failed.values()),
+            eligible=scan.eligible,
+            solving_examples=scan.solving,
+            broken_rules=dict(sorted(scan.broken.items())),
+            tokens=counts["tokens"],
+            prompt_tokens=counts["prompt_tokens"],
+            run_seconds=scan.seconds,
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """The result as JSON data; no times in it, so that the same search gives the same data."""
+        best = self.best
+        stats = asdict(self.stats)
+        del stats["run_seconds"]
+        return {
+            "task": self.task.id,
+            "skipped": self.skipped,
+            "predictions": [asdict(prediction) for prediction in self.predictions],
+            "hits": self.hits,
+            "solved": self.solved,
+            "best": best and {"key": best.key, "train_accuracy": best.train_accuracy, "source": _source(best)},
+            "stats": stats,
+        }
+
+    def summary(self) -> str:
+        """One line: whether it is solved, and out of how many attempts."""
+        if self.skipped:
+            return f"{self.task.id}: not searched: {self.skipped}"
+        word = {True: "solved", False: "not solved", None: "answers unknown"}[self.solved]
+        stats = self.stats
+        found = f"{stats.solving_examples} solve all examples" if stats.solving_examples else "none solves all examples"
+        return f"{self.task.id}: {word}; of {stats.completions} attempts ({stats.programs} programs) {found}"
+
+    def __repr__(self) -> str:
+        return f"<SearchResult {self.summary()}>"
+
+    def __str__(self) -> str:
+        parts = [self.summary()]
+        parts += [f"prediction {i} (weight {p.weight:g}, {p.count} attempts): {list(p.outputs)}"
+                  for i, p in enumerate(self.predictions, 1)]  # fmt: skip
+        if self.best is not None:
+            parts.append(f"{_describe(self.best)}:\n{_source(self.best)}")
+        return "\n".join(parts)
+
+    def __rich__(self) -> RenderableType:
+        from rich.console import Group
+        from rich.syntax import Syntax
+        from rich.text import Text
+
+        from soar.display import task_to_rich
+
+        parts: list[RenderableType] = [task_to_rich(self.task, [p.outputs for p in self.predictions])]
+        parts.append(Text(self.summary(), style="bold"))
+        if self.best is not None:
+            parts.append(Text(_describe(self.best), style="dim"))
+            parts.append(Syntax(_source(self.best), "python", background_color="default"))
+        return Group(*parts)
+
+    def _repr_html_(self) -> str:
+        from soar.display import task_to_html
+
+        html = task_to_html(self.task, [prediction.outputs for prediction in self.predictions])
+        html += f"<p><b>{escape(self.summary())}</b></p>"
+        if self.best is not None:
+            html += f"<p>{escape(_describe(self.best))}</p><pre>{escape(_source(self.best))}</pre>"
+        return html
+
+
+def _source(attempt: Attempt) -> str:
+    return attempt.program.source if attempt.program else ""
+
+
+def _describe(attempt: Attempt) -> str:
+    right = sum(outcome.status == "ok" for outcome in attempt.train)
+    how = f"refined from {', '.join(attempt.parents)}" if attempt.parents else "sampled"
+    rules = f"; not eligible: {', '.join(attempt.broken_rules)}" if attempt.broken_rules else ""
+    share = f"{attempt.train_accuracy:.0%} of the examples right, {right} of {len(attempt.train)} with an output"
+    return f"Best program ({attempt.key}, {how}): {share}{rules}"

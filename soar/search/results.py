@@ -1,0 +1,177 @@
+"""What a search found for many tasks, and how much of it is right, in the three ways that are in use."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from soar.archive import Archive
+from soar.search.config import SearchConfig
+from soar.search.result import SearchResult
+from soar.search.run_folder import RunFolder
+from soar.task import Task
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """How much a search solved. Shares are over the tasks whose test outputs are known; None where there are none.
+
+    Attributes:
+        tasks: all; `searched`: without the skipped ones; `graded`: with known test outputs, skipped ones included.
+        mean_solved: mean over tasks of the share of test inputs that a prediction gets right (the paper's figures).
+        outputs_solved: share of all test outputs that a prediction gets right (Kaggle's score).
+        tasks_solved: number of tasks with every test input right.
+        oracle: as `mean_solved`, were every attempt a prediction: what no vote can exceed.
+        examples_solved: number of tasks with an eligible program that solves all examples.
+        completions, parse_failures, programs, tokens: in sum over the tasks.
+    """
+
+    tasks: int
+    searched: int
+    graded: int
+    mean_solved: float | None
+    outputs_solved: float | None
+    tasks_solved: int
+    oracle: float | None
+    examples_solved: int
+    completions: int
+    parse_failures: int
+    programs: int
+    tokens: int
+
+
+class SearchResults(Mapping[str, SearchResult]):
+    """The results of many tasks by id, each read when it is looked at; draws and prints itself as a table.
+
+    Attributes:
+        run: the folder of the run.
+        skipped: id and reason of the tasks that were not searched.
+    """
+
+    def __init__(
+        self,
+        folder: RunFolder,
+        tasks: Mapping[str, Task],
+        config: SearchConfig,
+        skipped: Mapping[str, str] | None = None,
+        keep: object = None,
+    ) -> None:
+        self.run, self.skipped = folder.path, dict(skipped or {})
+        self._tasks, self._config, self._keep = (
+            dict(tasks),
+            config,
+            keep,
+        )  # a temporary folder lives as long as its results
+        self._archive = Archive(folder.archive)
+        self._results: dict[str, SearchResult] = {}
+
+    def __getitem__(self, id: str) -> SearchResult:
+        if id not in self._results:
+            task = self._tasks[id]
+            self._results[id] = SearchResult(task, self._archive, self._config, self.skipped.get(id), self._keep)
+        return self._results[id]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._tasks)
+
+    def __len__(self) -> int:
+        return len(self._tasks)
+
+    @property
+    def summary(self) -> Summary:
+        """How much is solved, in all readings; the first call reads the whole archive, a task at a time."""
+        results = list(self.values())
+        graded = [result for result in results if result.hits and None not in result.hits]
+        outputs = [hit for result in graded for hit in result.hits]
+        stats = [result.stats for result in results]
+        return Summary(
+            tasks=len(self),
+            searched=len(self) - len(self.skipped),
+            graded=len(graded),
+            mean_solved=_mean([_mean(result.hits) for result in graded]),
+            outputs_solved=_mean(outputs),
+            tasks_solved=sum(result.solved is True for result in graded),
+            oracle=_mean([_mean(result.reached) for result in graded]),
+            examples_solved=sum(one.solving_examples > 0 for one in stats),
+            completions=sum(one.completions for one in stats),
+            parse_failures=sum(one.parse_failures for one in stats),
+            programs=sum(one.programs for one in stats),
+            tokens=sum(one.tokens for one in stats),
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """The summary and each task's result as JSON data."""
+        return {"summary": asdict(self.summary), "results": {id: result.to_json() for id, result in self.items()}}
+
+    def __repr__(self) -> str:
+        return f"<SearchResults of {len(self)} tasks in {self.run}>"
+
+    def __str__(self) -> str:
+        return "\n".join([*(result.summary() for result in self.values()), *_lines(self.summary)])
+
+    def __rich__(self) -> RenderableType:
+        from rich.console import Group
+        from rich.table import Table
+
+        table = Table("task", "solved", "attempts", "programs", "solve all examples", "failed to run")
+        for result in self.values():
+            table.add_row(*_row(result))
+        return Group(table, *_lines(self.summary))
+
+    def _repr_html_(self) -> str:
+        header = "<tr><th>task<th>solved<th>attempts<th>programs<th>solve all examples<th>failed to run</tr>"
+        rows = "".join("<tr><td>" + "<td>".join(map(escape, _row(result))) + "</tr>" for result in self.values())
+        return f"<table>{header}{rows}</table>" + "".join(f"<p>{escape(line)}</p>" for line in _lines(self.summary))
+
+
+def load_run(run: str | Path, iteration: int | None = None) -> SearchResults:
+    """Return the results of the search in a run folder, also while it is under way.
+
+    Args:
+        run: the folder.
+        iteration: round of the loop; None: the last one.
+
+    Raises:
+        ConfigError: the folder holds no such search.
+        ArchiveError: its archive cannot be read.
+    """
+    folder = RunFolder(Path(run).absolute())
+    config = folder.config(iteration)
+    return SearchResults(folder, folder.tasks(), config)
+
+
+def _mean(values: list[Any]) -> float | None:
+    return sum(values) / len(values) if values else None
+
+
+def _row(result: SearchResult) -> tuple[str, ...]:
+    if result.skipped:
+        return (result.task.id, f"not searched: {result.skipped}", "0", "0", "0", "0")
+    stats = result.stats
+    solved = {True: "yes", False: "no", None: "unknown"}[result.solved]
+    failed = stats.errors + stats.timeouts + stats.other_failures
+    return (result.task.id, solved, *map(str, (stats.completions, stats.programs, stats.solving_examples, failed)))
+
+
+def _lines(summary: Summary) -> list[str]:
+    """The summary in words."""
+    lines = []
+    if summary.mean_solved is not None and summary.outputs_solved is not None and summary.oracle is not None:
+        lines.append(
+            f"Solved: {summary.tasks_solved} of {summary.graded} tasks with every test input right; "
+            f"{summary.mean_solved:.2%} as mean over tasks (the paper's reading), {summary.outputs_solved:.2%} of all "
+            f"test outputs (Kaggle's); oracle {summary.oracle:.2%}"
+        )
+    lines.append(
+        f"Programs that solve all examples: in {summary.examples_solved} of {summary.tasks} tasks; "
+        f"{summary.completions} completions, {summary.programs} programs, {summary.parse_failures} without a program"
+    )
+    if summary.searched < summary.tasks:
+        lines.append(f"Not searched: {summary.tasks - summary.searched} tasks")
+    return lines

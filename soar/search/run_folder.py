@@ -1,0 +1,117 @@
+"""A run's folder: what was asked for, the tasks, the archive; and the refusal to go on with something else."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from soar.models.base import LanguageModel
+from soar.prompting import PromptSet
+from soar.search.config import ConfigError, SearchConfig
+from soar.task import Task
+
+# These may differ when a run is reopened: the first two may grow, the others change neither programs nor outcomes.
+BUDGETS = ("samples", "refinements")
+FREE = ("workers", "concurrency", "vote_c", "vote_weight")
+
+
+@dataclass(frozen=True, slots=True)
+class RunFolder:
+    """The folder of a run: `config.json`, `tasks.json`, `archive.sqlite`, `metrics.jsonl`."""
+
+    path: Path
+
+    @property
+    def archive(self) -> Path:
+        """The SQLite file."""
+        return self.path / "archive.sqlite"
+
+    def tasks(self) -> dict[str, Task]:
+        """Return the tasks of the run, test outputs included where they were known; empty where there is no run yet."""
+        return {id: Task.from_json(id, data) for id, data in self._read("tasks.json").items()}
+
+    def config(self, iteration: int | None = None) -> SearchConfig:
+        """Return the options of a round; None: of the last one.
+
+        Raises:
+            ConfigError: there is no such round in this folder.
+        """
+        rounds = self._read("config.json")
+        number = max(map(int, rounds), default=0) if iteration is None else iteration
+        if str(number) not in rounds:
+            raise ConfigError(f"{self.path} holds no search of iteration {number}: is it the folder of a run?")
+        return SearchConfig.of(rounds[str(number)]["options"] | {"iteration": number})
+
+    def claim(
+        self,
+        config: SearchConfig,
+        model: LanguageModel,
+        prompt_sets: Mapping[str, PromptSet],
+        tasks: Mapping[str, Task],
+    ) -> None:
+        """Write down what is searched, or check that it is what the folder already holds. Call it as the only writer.
+
+        Tasks may be added, and budgets raised.
+
+        Raises:
+            ConfigError: something differs that would falsify the run; names the field, the old and the new value.
+        """
+        known = self.tasks()
+        for id, task in tasks.items():
+            if id in known and known[id].content_hash != task.content_hash:
+                raise self._changed(f"content of task {id}", known[id].content_hash, task.content_hash)
+        rounds = self._read("config.json")
+        options = config.model_dump(mode="json", exclude={"iteration"})
+        new: dict[str, Any] = {
+            "model": model.name,
+            "adapter": model.adapter,
+            "prompt_set": config.prompt_set or model.prompt_set,
+            "prompt_set_hashes": {name: prompt_set.hash for name, prompt_set in prompt_sets.items()},
+            "options": options,
+        }
+        if old := rounds.get(str(config.iteration)):
+            self._check(old, new)
+            new["prompt_set_hashes"] = old["prompt_set_hashes"] | new["prompt_set_hashes"]
+        rounds[str(config.iteration)] = new
+        self._write("config.json", rounds)
+        self._write("tasks.json", {id: task.to_json() for id, task in (known | dict(tasks)).items()})
+
+    def log(self, line: Mapping[str, Any]) -> None:
+        """Append a line to `metrics.jsonl`."""
+        with (self.path / "metrics.jsonl").open("a", encoding="utf-8") as file:
+            file.write(json.dumps(line) + "\n")
+
+    def _check(self, old: dict[str, Any], new: dict[str, Any]) -> None:
+        for field in ("model", "adapter", "prompt_set"):
+            if old[field] != new[field]:
+                raise self._changed(field, old[field], new[field])
+        for name, digest in new["prompt_set_hashes"].items():
+            before = old["prompt_set_hashes"].get(name, digest)
+            if before != digest:
+                raise self._changed(f"prompt set {name} (hash of its files)", before, digest)
+        for field, value in new["options"].items():
+            before = old["options"].get(field)
+            if field in BUDGETS and value < before:
+                raise ConfigError(f"{self.path}: {field} was {before} and is now {value}: a budget can only be raised")
+            if field not in BUDGETS + FREE and before != value:
+                raise self._changed(field, before, value)
+
+    def _changed(self, field: str, old: object, new: object) -> ConfigError:
+        return ConfigError(
+            f"{self.path}: {field} was {old!r} and is now {new!r}: go on with the old value, or use another run folder"
+        )
+
+    def _read(self, file: str) -> dict[str, Any]:
+        path = self.path / file
+        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+        return content
+
+    def _write(self, file: str, content: Mapping[str, Any]) -> None:
+        """Whole or not at all: a kill leaves the old file."""
+        draft = self.path / f"{file}.new"
+        draft.write_text(json.dumps(content, indent=None if file == "tasks.json" else 1), encoding="utf-8")
+        os.replace(draft, self.path / file)

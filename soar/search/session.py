@@ -1,0 +1,82 @@
+"""One search from start to end: opens model, sandbox and run folder, runs the engine, closes everything again."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import weakref
+from collections.abc import Generator, Iterable, Mapping
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from soar.archive_writer import ArchiveWriter
+from soar.models.base import LanguageModel
+from soar.sandbox import Limits, Sandbox
+from soar.search.config import ConfigError, SearchConfig
+from soar.search.engine import make_asker, make_plan, run_engine
+from soar.search.progress import Progress, Snapshot
+from soar.search.results import SearchResults
+from soar.search.run_folder import RunFolder
+from soar.search.task_search import Bench
+from soar.task import Task
+
+
+def run_session(
+    tasks: Task | Mapping[str, Task] | Iterable[Task],
+    model: str | LanguageModel,
+    run: str | Path | None,
+    options: Mapping[str, Any],
+) -> Generator[Snapshot, None, None]:
+    """See `soar.search.search_iter`. Nothing is written before options, tasks and model are found good."""
+    config = SearchConfig.of(options)
+    wanted = _by_id(tasks)
+    temporary = _TemporaryFolder() if run is None else None
+    folder = RunFolder(Path(temporary.path if temporary else run or "").absolute())
+    with ExitStack() as stack:
+        limits = Limits(seconds=config.seconds, memory_mb=config.memory_mb)
+        # The sandbox comes first: its process should be small and begin before a model brings torch.
+        sandbox = stack.enter_context(Sandbox(workers=config.workers or os.cpu_count() or 1, limits=limits))
+        opened = _open(model, stack)
+        asker = make_asker(opened, config)
+        plan = make_plan(wanted, asker, config)
+        archive = stack.enter_context(ArchiveWriter(folder.archive))
+        folder.claim(config, opened, plan.prompt_sets, wanted)
+        budget = len(plan.work) * (config.samples + config.refinements)
+        progress = Progress(len(plan.work), budget, plan.skipped)
+        yield from run_engine(plan, Bench(asker, sandbox, archive, config, progress), folder)
+    results = SearchResults(folder, wanted, config, plan.skipped, keep=temporary)
+    yield replace(progress.snapshot(), results=results)
+
+
+class _TemporaryFolder:
+    """A folder that goes when the last result that needs it does."""
+
+    def __init__(self) -> None:
+        self.path = tempfile.mkdtemp(prefix="soar-")
+        weakref.finalize(self, shutil.rmtree, self.path, ignore_errors=True)
+
+
+def _open(model: str | LanguageModel, stack: ExitStack) -> LanguageModel:
+    if not isinstance(model, str):
+        return model
+    from soar.models import open_model
+
+    opened = open_model(model)
+    stack.callback(opened.close)
+    return opened
+
+
+def _by_id(tasks: Task | Mapping[str, Task] | Iterable[Task]) -> dict[str, Task]:
+    several = tasks.values() if isinstance(tasks, Mapping) else tasks
+    listed = [several] if isinstance(several, Task) else list(several)
+    by_id: dict[str, Task] = {}
+    for task in listed:
+        if task.id in by_id:
+            raise ConfigError(f"two tasks have the id {task.id!r}: give each an id of its own")
+        by_id[task.id] = task
+    if not by_id:
+        raise ConfigError("no tasks to search: the set is empty")
+    return by_id

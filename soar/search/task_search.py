@@ -1,0 +1,208 @@
+"""The search for one task: sampling, then refinement on islands; decided by results, never by their timing."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from soar.archive_writer import ArchiveWriter
+from soar.models.base import Completion, Prompt
+from soar.program import Attempt, Phase, Program
+from soar.prompting import PromptSet
+from soar.records import Judge, Record, Request, hashes, prompt_hash, request_key, task_inputs
+from soar.replies import ENTRY_POINT, ParseFailure
+from soar.sandbox import Sandbox
+from soar.sandbox.outcome import Outcome
+from soar.search.asking import Asker
+from soar.search.config import SearchConfig
+from soar.search.keys import keyed_rng, keyed_seed
+from soar.search.progress import Progress
+from soar.search.rex import Rex, Selector
+from soar.task import Task
+
+LOOKAHEAD = 4  # sampling requests under way for one task
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """What all tasks of a search share."""
+
+    asker: Asker
+    sandbox: Sandbox
+    archive: ArchiveWriter
+    config: SearchConfig
+    progress: Progress
+
+
+def request_sizes(
+    finished: Mapping[str, int], iteration: int, phase: Phase, island: int | None, budget: int, size: int
+) -> Iterator[int]:
+    """Yield how many completions each request of an island (or of the sampling phase) asks for, up to the budget.
+
+    All have `size`, but the last may be smaller. Finished requests keep the size they had, so a budget that is raised
+    later appends requests and changes none.
+    """
+    asked = step = 0
+    while asked < budget:
+        n = finished.get(request_key(iteration, phase, island, step)) or min(size, budget - asked)
+        yield n
+        asked, step = asked + n, step + 1
+
+
+def island_budget(total: int, islands: int, island: int) -> int:
+    """Return an island's share of `total`: shares differ by at most one."""
+    return total // islands + (island < total % islands)
+
+
+@dataclass(slots=True)
+class TaskSearch:
+    """One task on the bench. Sees no test output: `task` must not have any."""
+
+    task: Task
+    prompt_set: PromptSet
+    max_tokens: int
+    bench: Bench
+    prompt: Prompt
+    judge: Judge = field(init=False)
+    group: asyncio.TaskGroup = field(default_factory=asyncio.TaskGroup)
+    inputs: list[Any] = field(default_factory=list)
+    input_hashes: list[bytes] = field(default_factory=list)
+    finished: dict[str, int] = field(default_factory=dict)
+    runs: dict[str, asyncio.Task[tuple[Outcome, ...]]] = field(default_factory=dict)  # by program hash
+
+    async def search(self) -> None:
+        """Spend the task's budget; everything that comes of it goes to the archive."""
+        config = self.bench.config
+        self.judge, self.inputs = Judge(self.task, config.rules), task_inputs(self.task)
+        self.input_hashes = hashes(self.inputs)
+        self.finished = self.bench.archive.finished(self.task.content_hash, config.iteration)
+        async with self.group as group:
+            samples = await self._sample()
+            for island in range(config.islands):
+                group.create_task(self._refine(island, samples))
+
+    async def _sample(self) -> list[Attempt]:
+        """Ask the sampling prompt again and again; return the attempts in order.
+
+        Request i starts when those up to i - LOOKAHEAD are done and have not met early stop: which requests there are
+        depends on their results, never on their timing.
+        """
+        config = self.bench.config
+        requests: list[asyncio.Task[list[Attempt]]] = []
+        solved = 0
+        size = config.samples_per_request or self.prompt_set.settings.samples_per_request
+        sizes = request_sizes(self.finished, config.iteration, "sample", None, config.samples, size)
+        for step, n in enumerate(sizes):
+            if step >= LOOKAHEAD:
+                solved += _solved(await requests[step - LOOKAHEAD])
+            if solved >= config.early_stop:
+                break
+            requests.append(self.group.create_task(self._ask("sample", None, step, (), self.prompt, n)))
+        return [attempt for request in requests for attempt in await request]
+
+    async def _refine(self, island: int, samples: Sequence[Attempt]) -> None:
+        """Refine what the island's own REx picks; its children join its own pool."""
+        config = self.bench.config
+        rex = Rex(config.rex_c)
+        pool = [attempt for attempt in samples if attempt.refinable]
+        solved = 0
+        budget = island_budget(config.refinements, config.islands, island)
+        sizes = request_sizes(self.finished, config.iteration, "refine", island, budget, config.refinements_per_request)
+        for step, n in enumerate(sizes):
+            if solved * config.islands >= config.early_stop:
+                break
+            attempts = self._replayed("refine", island, step)
+            if attempts:
+                rex.asked(attempts[0].parents, n)
+            else:
+                parents, prompt = self._choose(rex, pool, island, step)
+                keys = tuple(parent.key for parent in parents)
+                rex.asked(keys, n)
+                attempts = await self._ask("refine", island, step, keys, prompt, n)
+            solved += _solved(attempts)
+            pool += [attempt for attempt in attempts if attempt.refinable]
+
+    def _choose(
+        self, selector: Selector, pool: Sequence[Attempt], island: int, step: int
+    ) -> tuple[tuple[Attempt, ...], Prompt]:
+        """Return the parents of a step and their prompt; where nothing can be refined, none and the sampling prompt.
+
+        A choice whose prompt is too long for the model's window is put aside for this step, and another one made.
+        """
+        rng = keyed_rng(*self._place("refine", island, step), "select")
+        candidates = list(pool)
+        while candidates:
+            parents = selector.select(candidates, rng)
+            prompt = self.prompt_set.render(self.task, parents)
+            if self.bench.asker.overlong([prompt], self.max_tokens) == [None]:
+                return parents, prompt
+            candidates = [attempt for attempt in candidates if attempt not in parents]
+        return (), self.prompt
+
+    def _replayed(self, phase: Phase, island: int | None, step: int) -> list[Attempt]:
+        """Return the attempts of a request that is already in the archive; none where it is not."""
+        config = self.bench.config
+        key = request_key(config.iteration, phase, island, step)
+        if key not in self.finished:
+            return []
+        attempts = self.bench.archive.replay(self.judge, key)
+        self.bench.progress.add(attempts, new=False)
+        return attempts
+
+    async def _ask(
+        self, phase: Phase, island: int | None, step: int, parents: tuple[str, ...], prompt: Prompt, n: int
+    ) -> list[Attempt]:
+        """Return a request's attempts: from the archive, or from the model and then recorded there."""
+        if attempts := self._replayed(phase, island, step):
+            return attempts
+        bench, model = self.bench, self.bench.asker.model
+        request = Request(
+            task_hash=self.task.content_hash,
+            task_id=self.task.id,
+            iteration=bench.config.iteration,
+            phase=phase,
+            island=island,
+            step=step,
+            parents=parents,
+            n=n,
+            seed=keyed_seed(*self._place(phase, island, step), "complete"),
+            prompt_hash=prompt_hash(prompt),
+            few_shot=(),
+            model=model.name,
+            adapter=model.adapter,
+            prompt_set=f"{self.prompt_set.name}:{self.prompt_set.hash}",
+        )
+        reply = await bench.asker.ask(prompt, n, self.max_tokens, request.seed)
+        async with asyncio.TaskGroup() as group:
+            jobs = [group.create_task(self._run(prompt.prefill, completion)) for completion in reply.completions]
+        records = [job.result() for job in jobs]
+        bench.archive.record(request, reply.prompt_tokens, self.input_hashes, records)
+        attempts = [self.judge.attempt(request, position, record) for position, record in enumerate(records)]
+        bench.progress.add(attempts, new=True)
+        return attempts
+
+    async def _run(self, prefill: str, completion: Completion) -> Record:
+        source = self.prompt_set.parse(completion.text, prefill)
+        if isinstance(source, ParseFailure):
+            return Record(completion, None, source.reason, ())
+        program = Program(source)
+        key = program.hash
+        if key not in self.runs:  # the same program again in this task is not run again
+            self.runs[key] = asyncio.create_task(self._outcomes(program))
+        return Record(completion, program, None, await self.runs[key])
+
+    async def _outcomes(self, program: Program) -> tuple[Outcome, ...]:
+        known = self.bench.archive.outcomes(program, self.input_hashes)
+        if known is not None:
+            return known
+        return tuple(await self.bench.sandbox.submit(program.source, self.inputs, ENTRY_POINT))
+
+    def _place(self, phase: Phase, island: int | None, step: int) -> tuple[object, ...]:
+        config = self.bench.config
+        return (config.seed, self.task.content_hash, config.iteration, phase, island, step)
+
+
+def _solved(attempts: Sequence[Attempt]) -> int:
+    return sum(attempt.solves_examples and attempt.eligible for attempt in attempts)
