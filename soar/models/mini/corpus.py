@@ -1,0 +1,154 @@
+"""Training text for `mini`: generated tasks as token ids with a weight for the loss on each, in padded batches."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch.utils.data import IterableDataset
+from transformers import PreTrainedTokenizerFast
+
+from soar.models.mini.generator import HEADER, GeneratedTask, generate
+from soar.models.mini.notation import INPUT, OUTPUT, TEST
+from soar.program import Attempt, Program
+from soar.prompting import load_prompt_set
+from soar.sandbox.outcome import Outcome
+from soar.task import Example, Task
+
+LENGTHS = (
+    128,
+    192,
+    256,
+    384,
+    512,
+    768,
+    1024,
+    1536,
+    2048,
+)  # batches are padded to few shapes: kernels are built per shape
+REFINEMENT_SHARE = 0.3
+PROGRAM_WEIGHT = 1.0
+OUTPUT_WEIGHT = 0.1  # outputs of the second and later examples: what can be inferred is worth learning
+OTHER_WEIGHT = 0.01
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """Sizes of the tasks drawn up to a share of the training: grids grow as it goes on.
+
+    Attributes:
+        until: share of all steps at which the stage ends.
+        max_side: longest side of a grid.
+        max_cells: most cells in a task's prompt; each task draws its own bound below it, evenly in the logarithm.
+    """
+
+    until: float
+    max_side: int
+    max_cells: int
+
+
+STAGES = (Stage(0.35, 10, 300), Stage(0.65, 16, 800), Stage(1.0, 30, 2000))
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One training text: token ids and the weight of the loss on each."""
+
+    ids: list[int]
+    weights: list[float]
+
+
+class Corpus(IterableDataset[tuple[torch.Tensor, torch.Tensor, int]]):
+    """Endless batches (ids [rows, length], weights [rows, length], pool): each pool of tasks has a seed of its own.
+
+    Args:
+        tokenizer: `mini`'s.
+        seed: of the whole corpus; pool i is drawn from (seed, i).
+        batch_tokens: rows times padded length.
+        start: first pool; a resumed training goes on with the pool after the last one it used.
+        pools: number of pools in the whole training, which the stages divide.
+    """
+
+    def __init__(
+        self, tokenizer: PreTrainedTokenizerFast, seed: int, batch_tokens: int, start: int, pools: int
+    ) -> None:
+        self.tokenizer, self.seed, self.batch_tokens = tokenizer, seed, batch_tokens
+        self.start, self.pools = start, pools
+
+    def __iter__(self) -> Iterator[tuple[torch.Tensor, torch.Tensor, int]]:
+        info = torch.utils.data.get_worker_info()
+        offset, stride = (info.id, info.num_workers) if info else (0, 1)
+        waiting: dict[int, list[Row]] = {length: [] for length in LENGTHS}
+        pool = self.start + offset
+        while True:
+            for row in self._rows(pool):
+                length = next((length for length in LENGTHS if len(row.ids) <= length), None)
+                if length is None:
+                    continue
+                waiting[length].append(row)
+                if len(waiting[length]) == self.batch_tokens // length:
+                    yield *pad(waiting[length], length, self.tokenizer.pad_token_id), pool
+                    waiting[length] = []
+            pool += stride
+
+    def _rows(self, pool: int, size: int = 64) -> Iterator[Row]:
+        rng = random.Random(f"{self.seed}/{pool}")
+        stage = next((stage for stage in STAGES if pool < stage.until * self.pools), STAGES[-1])
+        for _ in range(size):
+            refinement = rng.random() < REFINEMENT_SHARE
+            cells = int(200 * (stage.max_cells / 200) ** rng.random())
+            yield encode(
+                generate(rng, max_side=stage.max_side, max_cells_total=cells, refinement=refinement), self.tokenizer
+            )
+
+
+def encode(generated: GeneratedTask, tokenizer: PreTrainedTokenizerFast) -> Row:
+    """Return the prompt that the search would show for the task, the right program and the end token."""
+    task, parents = to_task(generated)
+    text = load_prompt_set("mini").render(task, parents).text + generated.body
+    ids = [tokenizer.bos_token_id, *tokenizer.encode(text, add_special_tokens=False), tokenizer.eos_token_id]
+    return Row(ids, weigh(ids, tokenizer))
+
+
+def to_task(generated: GeneratedTask) -> tuple[Task, tuple[Attempt, ...]]:
+    """Return the generated task as a `Task`, and its broken neighbour, if any, as the attempt to be refined."""
+    train = tuple(Example(x, y) for x, y in generated.train)
+    task = Task("generated", train, tuple(Example(x, None) for x, _ in generated.test))
+    if generated.parent_body is None:
+        return task, ()
+    outcomes = tuple(Outcome("ok", output) if output else Outcome("error") for output in generated.parent_outputs)
+    right = sum(outcome.value == example.output for outcome, example in zip(outcomes, train, strict=False))
+    parent = Attempt(
+        key="", task_id=task.id, task_hash="", iteration=0, phase="sample", island=None, parents=(), model="",
+        adapter=None, program=Program(HEADER + generated.parent_body), train=outcomes[: len(train)], test=outcomes[len(train) :],
+        train_accuracy=right / len(train),
+    )  # fmt: skip
+    return task, (parent,)
+
+
+def weigh(ids: list[int], tokenizer: PreTrainedTokenizerFast) -> list[float]:
+    """Weight of the loss on each token: most on the program, some on outputs that can be inferred, little elsewhere."""
+    header, *marks = (tokenizer.convert_tokens_to_ids(token) for token in (HEADER, INPUT, OUTPUT, TEST))
+    input_mark, output_mark, test_mark = marks
+    program = len(ids) - ids[::-1].index(header)
+    weights, examples, current = [], 0, OTHER_WEIGHT
+    for token in ids[:program]:
+        if token == output_mark:
+            examples += 1
+            current = OUTPUT_WEIGHT if examples > 1 else OTHER_WEIGHT
+        elif token in (input_mark, test_mark):
+            current = OTHER_WEIGHT
+        weights.append(current)
+    return weights + [PROGRAM_WEIGHT] * (len(ids) - program)
+
+
+def pad(rows: list[Row], length: int, pad_token: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return ids and weights, both [rows, length], padded on the right with weight 0."""
+    ids = torch.full((len(rows), length), pad_token)
+    weights = torch.zeros(len(rows), length)
+    for i, row in enumerate(rows):
+        ids[i, : len(row.ids)] = torch.tensor(row.ids)
+        weights[i, : len(row.ids)] = torch.tensor(row.weights)
+    return ids, weights

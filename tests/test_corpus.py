@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+import random
+
+import torch
+from transformers import AutoTokenizer
+
+from soar.models.mini import WEIGHTS, MiniModel
+from soar.models.mini.corpus import PROGRAM_WEIGHT, Corpus, encode, to_task
+from soar.models.mini.generator import HEADER, GeneratedTask, generate
+from soar.prompting import load_prompt_set
+
+TOKENIZER = AutoTokenizer.from_pretrained(WEIGHTS)
+
+
+def draw(seed: int, refinement: bool) -> GeneratedTask:
+    return generate(random.Random(seed), max_side=9, max_cells_total=300, refinement=refinement)
+
+
+def test_training_text_is_the_prompt_of_the_search_and_the_right_program(mini: MiniModel) -> None:
+    for seed in range(12):
+        generated = draw(seed, refinement=seed % 2 == 1)
+        prompt = load_prompt_set("mini").render(*to_task(generated))
+        prefix, rest = mini._encode(prompt)
+        row = encode(generated, TOKENIZER)
+        assert row.ids[: len(prefix) + len(rest)] == prefix + rest
+        assert TOKENIZER.decode(row.ids[len(prefix) + len(rest) :]) == generated.body + TOKENIZER.eos_token
+
+
+def test_a_refinement_prompt_begins_with_the_sampling_prompt(mini: MiniModel) -> None:
+    for seed in range(6):
+        task, parents = to_task(draw(seed, refinement=True))
+        sampling, refinement = (load_prompt_set("mini").render(task, shown) for shown in ((), parents))
+        assert mini._encode(sampling)[0] == mini._encode(refinement)[0]
+        assert len(mini._encode(refinement)[1]) > len(mini._encode(sampling)[1])
+
+
+def test_only_the_right_program_weighs_fully() -> None:
+    for seed in range(12):
+        generated = draw(seed, refinement=seed % 2 == 1)
+        row = encode(generated, TOKENIZER)
+        learned = [token for token, weight in zip(row.ids, row.weights, strict=True) if weight == PROGRAM_WEIGHT]
+        assert TOKENIZER.decode(learned) == generated.body + TOKENIZER.eos_token
+
+
+def test_the_parent_that_is_shown_is_the_broken_one() -> None:
+    generated = draw(1, refinement=True)
+    task, (parent,) = to_task(generated)
+    assert parent.program is not None and parent.program.source == HEADER + str(generated.parent_body)
+    assert parent.train_accuracy < 1
+    assert len(parent.train) == len(task.train) and len(parent.test) == len(task.test)
+
+
+def test_batches_repeat_under_a_seed_and_hold_whole_rows() -> None:
+    first, again = (iter(Corpus(TOKENIZER, seed=3, batch_tokens=2048, start=0, pools=100)) for _ in range(2))
+    for _ in range(3):
+        ids, weights, pool = next(first)
+        same_ids, _, _ = next(again)
+        assert torch.equal(ids, same_ids)
+        assert ids.shape == weights.shape and ids.numel() <= 2048 and pool >= 0
+        assert (ids[:, 0] == TOKENIZER.bos_token_id).all()
+        assert ((weights == PROGRAM_WEIGHT).sum(1) > 1).all()
