@@ -1,0 +1,6 @@
+"""`python -m soar` is the `soar` command."""
+
+from soar.cli import main
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,170 @@
+"""The `soar` command."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from soar.errors import SoarError
+
+if TYPE_CHECKING:
+    from soar.datasets import TaskSet
+    from soar.task import Task
+
+app = typer.Typer(
+    help="Search for programs that explain a few input-output examples, with a language model.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+)
+SETS = "arc-agi-1/training, arc-agi-1/evaluation, arc-agi-2/training, arc-agi-2/evaluation"
+
+
+@app.command()
+def search(
+    tasks: Annotated[
+        str,
+        typer.Argument(
+            metavar="TASK|SET", help=f"A task's id (3c9b0459), a set ({SETS}), a JSON or JSONL file, or a folder."
+        ),
+    ],
+    model: Annotated[str, typer.Option(help="mini (embedded), hf:NAME_OR_FOLDER.")] = "mini",
+    samples: Annotated[int, typer.Option(help="Programs drawn independently, for each task.")] = 64,
+    refinements: Annotated[
+        int, typer.Option(help="Programs drawn as refinements of earlier ones, for each task.")
+    ] = 64,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same programs with the embedded model.")] = 0,
+    run: Annotated[
+        Path | None, typer.Option(help="Folder of the run; the same command goes on where it was killed.")
+    ] = None,
+    limit: Annotated[int | None, typer.Option(help="Search only the first LIMIT tasks of a set.", min=1)] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print predictions as JSON, and nothing else, on standard output.")
+    ] = False,
+) -> None:
+    """Search programs for one task or many, and vote over their predictions.
+
+    Examples: `soar search 3c9b0459` · `soar search arc-agi-1/training --run runs/first` · `soar search my.jsonl --json`
+    """
+    from rich.console import Console
+
+    from soar.search import search as search_tasks
+
+    found = _tasks(tasks)
+    if limit is not None and not _is_task(found):
+        found = found[:limit]  # type: ignore[index]
+    result = search_tasks(
+        found, model=model, samples=samples, refinements=refinements, seed=seed, run=run, progress=None
+    )
+    if as_json:
+        typer.echo(json.dumps(result.to_json()))
+    else:
+        Console().print(result)
+
+
+@app.command("tasks")
+def list_tasks(
+    source: Annotated[
+        str | None, typer.Argument(help="A set, a file or a folder; without it, the sets that are known.")
+    ] = None,
+    against: Annotated[
+        str | None, typer.Option(help="Another set: list the tasks of both that share an example.")
+    ] = None,
+) -> None:
+    """List the tasks of a set, or what two sets share."""
+    from soar.datasets import ARC_SETS, load_tasks, overlap
+
+    if source is None:
+        for name in ARC_SETS:
+            typer.echo(repr(load_tasks(name)))
+        return
+    tasks = load_tasks(source)
+    if against is None:
+        for task in tasks.values():
+            typer.echo(repr(task))
+        return
+    shared = overlap(tasks, load_tasks(against))
+    for item in shared:
+        typer.echo(str(item))
+    typer.echo(f"{len(shared)} pairs of tasks share examples")
+
+
+@app.command()
+def show(
+    what: Annotated[str, typer.Argument(metavar="TASK|RUN", help="A task's id or file, or the folder of a run.")],
+    prompt: Annotated[
+        bool, typer.Option("--prompt", help="Print what the model would see, and its length in tokens.")
+    ] = False,
+    model: Annotated[str, typer.Option(help="The model whose prompt is shown.")] = "mini",
+    save: Annotated[Path | None, typer.Option(help="Write the picture of a task to this .svg or .png file.")] = None,
+) -> None:
+    """Draw a task, or the results of a run."""
+    from rich.console import Console
+
+    console = Console()
+    if (Path(what) / "archive.sqlite").exists():
+        from soar.search import load_run
+
+        console.print(load_run(what))
+        return
+    for task in _each(_tasks(what)):
+        if prompt:
+            _show_prompt(task, model)
+        elif save is not None:
+            task.save(save)
+        else:
+            console.print(task)
+
+
+@app.command()
+def doctor() -> None:
+    """Show what this machine offers: packages, processors, layers of the sandbox."""
+    from soar.doctor import report
+
+    for line in report():
+        typer.echo(line)
+
+
+def _tasks(name: str) -> TaskSet | Task:
+    """Return a set, or a single task where the name stands for one."""
+    from soar.datasets import ARC_SETS, find_task, load_tasks
+
+    if name in ARC_SETS or Path(name).exists() or Path(name).suffix in (".json", ".jsonl"):
+        tasks = load_tasks(name)
+        return tasks[0] if len(tasks) == 1 else tasks
+    return find_task(name)
+
+
+def _each(tasks: TaskSet | Task) -> list[Task]:
+    return [tasks] if _is_task(tasks) else list(tasks.values())  # type: ignore[list-item, union-attr]
+
+
+def _is_task(tasks: object) -> bool:
+    from soar.task import Task
+
+    return isinstance(tasks, Task)
+
+
+def _show_prompt(task: Task, model_name: str) -> None:
+    from soar.models import open_model
+    from soar.prompting import load_prompt_set
+
+    model = open_model(model_name)
+    prompt = load_prompt_set(model.prompt_set).render(task)
+    tokens = model.count_tokens([prompt])
+    model.close()
+    typer.echo(prompt.text)
+    typer.echo(f"-- {task.id}: {'unknown number of' if tokens is None else tokens[0]} tokens", err=True)
+
+
+def main() -> None:
+    """Run the command; what the user can mend ends in one line and exit status 2."""
+    try:
+        app()
+    except (SoarError, OSError) as error:
+        typer.secho(f"soar: {error}", fg="red", err=True)
+        sys.exit(2)

@@ -1,0 +1,32 @@
+"""What this machine offers to `soar`."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+import os
+import platform
+from collections.abc import Iterator
+
+EXTRAS = {"local": ("torch", "transformers", "tokenizers", "peft"), "vllm": ("vllm",)}
+
+
+def report() -> Iterator[str]:
+    """Yield lines for a person: versions, processors, packages of the extras, layers of the sandbox."""
+    from soar import __version__
+    from soar.sandbox import doctor_report
+
+    machine = f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores"
+    yield f"soar {__version__}, Python {platform.python_version()}, {machine}"
+    for extra, packages in EXTRAS.items():
+        found = {package: _version(package) for package in packages}
+        missing = [package for package, version in found.items() if version is None]
+        have = ", ".join(f"{package} {version}" for package, version in found.items() if version)
+        lack = f"missing {', '.join(missing)}: pip install 'soar-search[{extra}]'" if missing else ""
+        yield f"[{extra}] " + "; ".join(part for part in (have, lack) if part)
+    for name, state in doctor_report().items():
+        yield f"[sandbox] {name}: {'yes' if state is True else state or 'no'}"
+
+
+def _version(package: str) -> str | None:
+    return importlib.metadata.version(package) if importlib.util.find_spec(package) else None
