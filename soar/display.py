@@ -72,9 +72,7 @@ class TaskView:
         )
         small = widest > options.max_width
         yield Text(repr(self.task), style="bold")
-        yield Columns(
-            [_pair(title, e.input, e.output, answers, small) for title, e, answers in rows], padding=(1, 4)
-        )
+        yield Columns([_pair(title, e.input, e.output, answers, small) for title, e, answers in rows], padding=(1, 4))
 
 
 def _pair(title: str, input: Value, output: Value, answers: list[Value], small: bool) -> RenderableType:

@@ -4,4 +4,4 @@ from __future__ import annotations
 
 
 class SoarError(Exception):
-    """Base of all errors that `soar` raises on purpose; the command line prints their message and ends with status 2."""
+    """Base of all errors that `soar` raises on purpose; the command line prints the message and ends with 2."""

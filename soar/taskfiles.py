@@ -171,9 +171,7 @@ def _read(path: Path) -> str:
 def _parse(text: str, place: str) -> Any:
     """JSON without what it does not allow or leaves unclear: NaN, infinities, a key twice in one object."""
     try:
-        data = json.loads(
-            text, object_pairs_hook=_distinct, parse_constant=_refuse_constant, parse_float=_finite_float
-        )
+        data = json.loads(text, object_pairs_hook=_distinct, parse_constant=_refuse_constant, parse_float=_finite_float)
         if "\\ud" in text.lower():  # half a surrogate pair is no text: no file or process could take it
             json.dumps(data, ensure_ascii=False).encode()
         return data

@@ -121,9 +121,7 @@ def test_a_task_file_and_a_folder(tmp_path: Path) -> None:
 
 def test_kaggle_pairs(tmp_path: Path) -> None:
     hidden = {"train": GOOD["train"], "test": [{"input": [[3]]}, {"input": [[5]]}]}
-    challenges = write(
-        tmp_path / "arc-agi_test_challenges.json", {"t1": hidden, "t2": GOOD | {"test": [{"input": 1}]}}
-    )
+    challenges = write(tmp_path / "arc-agi_test_challenges.json", {"t1": hidden, "t2": GOOD | {"test": [{"input": 1}]}})
     tasks = load_tasks(challenges)
     assert [example.output for task in tasks.values() for example in task.test] == [None] * 3
     solutions = write(tmp_path / "arc-agi_test_solutions.json", {"t1": [[[4]], [[6]]], "t2": [7]})
@@ -258,9 +256,7 @@ def test_other_bad_sources(tmp_path: Path) -> None:
     }.items():
         with pytest.raises(TaskFileError, match=message):
             load_tasks(path)
-    with pytest.raises(
-        UnknownSourceError, match=r"nearest: arc-agi-1/training.*Known sets: .*arc-agi-2/evaluation"
-    ):
+    with pytest.raises(UnknownSourceError, match=r"nearest: arc-agi-1/training.*Known sets: .*arc-agi-2/evaluation"):
         load_tasks("arc-agi-1/trainin")
     with pytest.raises(UnknownSourceError, match="no task set, file or folder"):
         load_tasks(tmp_path / "missing.json")

@@ -63,9 +63,7 @@ def test_svg_is_well_formed(task: Task) -> None:
 
 
 @settings(max_examples=40, deadline=None)
-@given(
-    st.text(st.characters(blacklist_categories=["Cs"])), st.text(st.characters(blacklist_categories=["Cs"]))
-)
+@given(st.text(st.characters(blacklist_categories=["Cs"])), st.text(st.characters(blacklist_categories=["Cs"])))
 def test_svg_is_well_formed_for_any_text(id: str, text: str) -> None:
     ElementTree.fromstring(task_to_svg(Task(id, (Example(text, 1),), (Example(text),))))
 

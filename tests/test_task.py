@@ -19,9 +19,7 @@ grids = st.tuples(st.integers(1, 6), st.integers(1, 6)).flatmap(
         st.lists(st.integers(0, 9), min_size=size[1], max_size=size[1]), min_size=size[0], max_size=size[0]
     )
 )
-scalars = (
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text()
-)
+scalars = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text()
 values: st.SearchStrategy[Value] = st.recursive(
     scalars,
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=3),
@@ -81,9 +79,7 @@ def test_types_matter_outside_grids_too() -> None:
     assert matches({"b": [1], "a": "x"}, {"a": "x", "b": [1]})
 
 
-@given(
-    grids, st.sampled_from(["int8", "uint8", "int64", "uint64", "float32", "float64", "longdouble", "object"])
-)
+@given(grids, st.sampled_from(["int8", "uint8", "int64", "uint64", "float32", "float64", "longdouble", "object"]))
 def test_numpy_arrays_count_as_ints(grid: list[list[int]], dtype: str) -> None:
     array = np.array(grid, dtype=dtype)
     assert matches(array, grid)
@@ -104,9 +100,7 @@ def test_numpy_booleans_count_as_ints_and_other_arrays_stay_what_they_are() -> N
     assert not matches(np.bool_(True), 1)
 
 
-@pytest.mark.parametrize(
-    "predicted", [None, 5, "ab", [], [[]], [[1, 2]], [[1], [2]], [[1, 2], [3]], [1, 2], {"a": 1}]
-)
+@pytest.mark.parametrize("predicted", [None, 5, "ab", [], [[]], [[1, 2]], [[1], [2]], [[1, 2], [3]], [1, 2], {"a": 1}])
 def test_pixel_accuracy_is_zero_for_other_shapes(predicted: Any) -> None:
     assert pixel_accuracy(predicted, [[1, 2], [3, 4]]) == 0.0
 
