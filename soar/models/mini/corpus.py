@@ -118,12 +118,14 @@ def to_task(generated: GeneratedTask) -> tuple[Task, tuple[Attempt, ...]]:
     task = Task("generated", train, tuple(Example(x, None) for x, _ in generated.test))
     if generated.parent_body is None:
         return task, ()
-    outcomes = tuple(Outcome("ok", output) if output else Outcome("error") for output in generated.parent_outputs)
+    outcomes = tuple(
+        Outcome("ok", [[*row] for row in output]) if output else Outcome("error") for output in generated.parent_outputs
+    )
     right = sum(outcome.value == example.output for outcome, example in zip(outcomes, train, strict=False))
     parent = Attempt(
         key="", task_id=task.id, task_hash="", iteration=0, phase="sample", island=None, parents=(), model="",
-        adapter=None, program=Program(HEADER + generated.parent_body), train=outcomes[: len(train)], test=outcomes[len(train) :],
-        train_accuracy=right / len(train),
+        adapter=None, program=Program(HEADER + generated.parent_body), train=outcomes[: len(train)],
+        test=outcomes[len(train) :], train_accuracy=right / len(train),
     )  # fmt: skip
     return task, (parent,)
 

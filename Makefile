@@ -1,0 +1,42 @@
+# `make demo` and `make test` set up all they need in .venv; nothing but Python >= 3.11, git and make is assumed.
+PYTHON ?= python3
+BIN := .venv/bin
+INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt
+
+.PHONY: demo test lint wheel clean
+
+demo: .venv/.demo  ## search a few real ARC-AGI-1 tasks with the embedded model
+	$(BIN)/python experiments/demo.py
+
+test: .venv/.test  ## run all tests
+	$(BIN)/python -m pytest
+
+lint: .venv/.test  ## style, types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+wheel: .venv/.test  ## build the wheel, install it into a clean environment, search from there
+	bash .ci/wheel
+
+.venv/.python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "soar needs Python 3.11 or newer; name one: make PYTHON=/path/to/python3.11 ..."; exit 1; }
+	$(PYTHON) -m venv .venv
+	touch $@
+
+# torch comes first: where a build of the pinned version lies ready, nothing newer is pulled in.
+.venv/.torch: .venv/.python constraints.txt
+	$(INSTALL) torch
+	touch $@
+
+.venv/.demo: .venv/.torch pyproject.toml
+	$(INSTALL) --editable '.[local]'
+	touch $@
+
+.venv/.test: .venv/.torch pyproject.toml
+	$(INSTALL) --editable '.[test]'
+	touch $@ .venv/.demo
+
+clean:  ## remove the environment and what was built
+	rm -rf .venv build dist

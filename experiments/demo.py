@@ -1,0 +1,42 @@
+"""Search a handful of real ARC-AGI-1 tasks with the embedded model and show what was found: `make demo`."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.syntax import Syntax
+
+import soar
+from soar.display import task_to_rich
+
+# Five tasks of different kinds that mini solved in the search of all 400 training tasks, and one that it did not.
+TASKS = ("3c9b0459",)
+
+
+def main(
+    picture: Annotated[Path | None, typer.Option(help="Also write what is shown to this .svg file.")] = None,
+) -> None:
+    """Search, then show each solved task with its prediction and the program that made it."""
+    console = Console(record=picture is not None, width=100 if picture else None)
+    tasks = soar.load_tasks("arc-agi-1/training").select(TASKS)
+    started = time.monotonic()
+    results = soar.search(tasks, samples=64, refinements=64)
+    seconds = time.monotonic() - started
+    for result in results.values():
+        if result.solved and result.best is not None and result.best.program is not None:
+            console.rule(f"[bold green]{result.task.id} solved")
+            console.print(task_to_rich(result.task, [prediction.outputs for prediction in result.predictions[:1]]))
+            body = result.best.program.source.split("grid = np.array(grid)\n")[-1]
+            console.print(Syntax(body, "python", background_color="default"))
+    console.print(results)
+    console.print(f"{len(results)} tasks, {results.summary.completions} programs, {seconds:.0f} seconds, no download.")
+    if picture is not None:
+        console.save_svg(str(picture), title="make demo")
+
+
+if __name__ == "__main__":
+    typer.run(main)
