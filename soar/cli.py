@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -57,9 +57,13 @@ def search(
     found = _tasks(tasks)
     if limit is not None and not _is_task(found):
         found = found[:limit]  # type: ignore[index]
-    result = search_tasks(
-        found, model=model, samples=samples, refinements=refinements, seed=seed, run=run, progress=None
-    )
+    options: dict[str, Any] = {"samples": samples, "refinements": refinements, "seed": seed}
+    try:
+        result = search_tasks(found, model=model, run=run, **options)
+    except KeyboardInterrupt:
+        kept = f"what was found is in {run}: the same command goes on from there" if run else "no --run was given"
+        typer.secho(f"soar: interrupted; {kept}", fg="yellow", err=True)
+        raise typer.Exit(130) from None
     if as_json:
         typer.echo(json.dumps(result.to_json()))
     else:
