@@ -17,13 +17,13 @@ from types import TracebackType
 from typing import Any, Self
 
 from soar.archive_schema import APPLICATION_ID, SCHEMA_VERSION
+from soar.eligibility import RULES, Rule
 from soar.errors import SoarError
 from soar.models.base import Completion
 from soar.program import Attempt, Program
 from soar.records import Judge, Record, Request, hashes, task_inputs
 from soar.sandbox.encoding import Value, decode
 from soar.sandbox.outcome import Outcome, ProgramError
-from soar.search.eligibility import RULES, Rule
 from soar.task import Task
 
 _REQUEST = """task_hash, task_id, iteration, phase, island, step, parents, n, seed, prompt_hash, few_shot, model,

@@ -40,7 +40,7 @@ class Attempt:
         train: what the program did on each example's input, in order; empty without a program.
         test: what it did on each test input.
         train_accuracy: fraction of the examples solved exactly, h(p) in the paper.
-        broken_rules: eligibility rules that it breaks (see `soar.search.eligibility`); empty when eligible.
+        broken_rules: eligibility rules that it breaks (see `soar.eligibility`); empty when eligible.
         tokens: length of the reply in tokens.
     """
 

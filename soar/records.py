@@ -7,10 +7,10 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from soar.eligibility import RULES, Rule, broken_rules
 from soar.models.base import Completion, Prompt
 from soar.program import Attempt, Phase, Program
 from soar.sandbox.outcome import Outcome
-from soar.search.eligibility import RULES, Rule, broken_rules
 from soar.task import Task, Value, canonical_json, matches
 
 

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
+from soar.eligibility import RULES, Rule, broken_rules
 from soar.program import Program
 from soar.sandbox.outcome import Outcome
-from soar.search.eligibility import RULES, Rule, broken_rules
 from soar.task import Example, Task, Value
 
 TASK = Task("t", (Example([[1, 2]], [[2, 1]]), Example([[3, 4]], [[4, 3]])), (Example([[5, 6]], [[6, 5]]),))

@@ -8,8 +8,8 @@ from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from soar.eligibility import RULES, Rule
 from soar.errors import SoarError
-from soar.search.eligibility import RULES, Rule
 from soar.voting import Weighting
 
 
@@ -42,7 +42,7 @@ class SearchConfig(BaseModel):
         prompt_set: name or folder of a prompt set; None: the model's own (`values` instead of `soar` where a task is
             not about grids).
         iteration: round of the loop, from 0.
-        rules: eligibility rules that count (appendix F; default all), see `soar.search.eligibility`.
+        rules: eligibility rules that count (appendix F; default all), see `soar.eligibility`.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
