@@ -1,7 +1,7 @@
 # `make demo` and `make test` set up all they need in .venv; nothing but Python >= 3.11, git and make is assumed.
 PYTHON ?= python3
 BIN := .venv/bin
-INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .PHONY: demo test lint wheel clean
 

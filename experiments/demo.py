@@ -21,7 +21,10 @@ def main(
     picture: Annotated[Path | None, typer.Option(help="Also write what is shown to this .svg file.")] = None,
 ) -> None:
     """Search, then show each solved task with its prediction and the program that made it."""
-    console = Console(record=picture is not None, width=100 if picture else None)
+    if picture is None:
+        console = Console()
+    else:
+        console = Console(record=True, width=110, force_terminal=True, color_system="truecolor")
     tasks = soar.load_tasks("arc-agi-1/training").select(TASKS)
     started = time.monotonic()
     results = soar.search(tasks, samples=64, refinements=64)
@@ -32,8 +35,11 @@ def main(
             console.print(task_to_rich(result.task, [prediction.outputs for prediction in result.predictions[:1]]))
             body = result.best.program.source.split("grid = np.array(grid)\n")[-1]
             console.print(Syntax(body, "python", background_color="default"))
-    console.print(results)
-    console.print(f"{len(results)} tasks, {results.summary.completions} programs, {seconds:.0f} seconds, no download.")
+    console.print(results, highlight=False)
+    console.print(
+        f"{len(results)} tasks, {results.summary.completions} programs, {seconds:.0f} seconds, no download.",
+        highlight=False,
+    )
     if picture is not None:
         console.save_svg(str(picture), title="make demo")
 
