@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from pathlib import Path
 from typing import Annotated
@@ -13,8 +14,8 @@ from rich.syntax import Syntax
 import soar
 from soar.display import task_to_rich
 
-# Five tasks of different kinds that mini solved in the search of all 400 training tasks, and one that it did not.
-TASKS = ("3c9b0459",)
+# From the search of all 400 training tasks: five of different kinds that mini solved, and one that it did not.
+TASKS = ("0520fde7", "1e0a9b12", "3af2c5a8", "a699fb00", "d631b094", "0d3d703e")
 
 
 def main(
@@ -24,7 +25,7 @@ def main(
     if picture is None:
         console = Console()
     else:
-        console = Console(record=True, width=110, force_terminal=True, color_system="truecolor")
+        console = Console(record=True, width=130, force_terminal=True, color_system="truecolor")
     tasks = soar.load_tasks("arc-agi-1/training").select(TASKS)
     started = time.monotonic()
     results = soar.search(tasks, samples=64, refinements=64)
@@ -41,7 +42,8 @@ def main(
         highlight=False,
     )
     if picture is not None:
-        console.save_svg(str(picture), title="make demo")
+        drawn = console.export_svg(title="make demo")
+        picture.write_text(re.sub(r"@font-face {.*?}\n", "", drawn, flags=re.DOTALL))  # they would be fetched
 
 
 if __name__ == "__main__":

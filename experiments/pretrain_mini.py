@@ -34,9 +34,7 @@ from soar.models.mini.tokenizer import build_tokenizer
 from soar.prompting import load_prompt_set
 
 WINDOW = 2048
-STEPS_PER_POOL = (
-    2.2  # measured: batches that one pool of 64 tasks gives at 8,192 tokens; only the stages' lengths hang on it
-)
+STEPS_PER_POOL = 2.2  # batches of 64 small tasks; larger ones give more, so the last stages are shorter in steps
 
 
 def main(
