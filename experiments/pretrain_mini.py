@@ -39,7 +39,7 @@ STEPS_PER_POOL = 2.2  # batches of 64 small tasks; larger ones give more, so the
 
 def main(
     out: Annotated[Path, typer.Option(help="Folder of checkpoints, metrics and the finished model.")],
-    steps: Annotated[int, typer.Option(help="Optimizer steps.")] = 3000,
+    steps: Annotated[int, typer.Option(help="Optimizer steps.")] = 4300,
     hidden: Annotated[int, typer.Option(help="Width; the one dial of size. Heads have 32 dimensions.")] = 192,
     layers: Annotated[int, typer.Option(help="Depth.")] = 6,
     batch_tokens: Annotated[int, typer.Option(help="Rows times padded length of a batch.")] = 8192,
