@@ -109,6 +109,14 @@ class Archive:
         place = (judge.task.content_hash, key)
         return [attempt for _, attempt in self._read(judge, "task_hash = ? AND key = ?", place)]
 
+    def find(self, judge: Judge, key: str) -> Attempt:
+        """Return the attempt with this key at the judge's task. Raises KeyError where there is none."""
+        request, _, position = key.rpartition("/")
+        place = (judge.task.content_hash, request, int(position))
+        for _, attempt in self._read(judge, "task_hash = ? AND key = ? AND position = ?", place):
+            return attempt
+        raise KeyError(key)
+
     def outcomes(self, program: Program, inputs: Collection[bytes]) -> tuple[Outcome, ...] | None:
         """Return what a program did on inputs with these hashes, in order; None unless all are known."""
         query = "SELECT id FROM program WHERE hash = ?"

@@ -41,6 +41,7 @@ class Settings(BaseModel):
     Attributes:
         raw: for models without a chat template: the reply, begun by the prefill, is the program as it stands.
         grids_only: its templates cannot show values other than grids.
+        parents: most attempts that its refinement prompt can show.
         max_tokens: longest reply worth asking for.
         samples_per_request: completions of the sampling prompt in one request.
     """
@@ -49,6 +50,7 @@ class Settings(BaseModel):
 
     raw: bool = False
     grids_only: bool = False
+    parents: PositiveInt = 1
     max_tokens: PositiveInt = 2048
     samples_per_request: PositiveInt = 32
 

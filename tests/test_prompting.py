@@ -31,7 +31,7 @@ def parents() -> dict[str, tuple[Task, Attempt]]:
     return {"soar": (task, parent_of(task, right, wrong, error, test=wrong)), "values": (WORDS, words)}
 
 
-@pytest.mark.parametrize("name", ["soar", "values", "mini"])
+@pytest.mark.parametrize("name", ["soar", "values", "crossover", "mini"])
 def test_a_refinement_prompt_begins_with_the_sampling_prompt(name: str) -> None:
     task, parent = parents()["values" if name == "values" else "soar"]
     prompts = load_prompt_set(name)
@@ -59,7 +59,7 @@ def test_values_are_shown_as_json() -> None:
     assert 'Example 2: wrong. It returned 3, expected "edc".' in text
 
 
-@pytest.mark.parametrize("name", ["soar", "values", "mini"])
+@pytest.mark.parametrize("name", ["soar", "values", "crossover", "mini"])
 def test_test_outputs_are_never_shown(name: str) -> None:
     task, parent = parents()["values" if name == "values" else "soar"]
     prompts = load_prompt_set(name)

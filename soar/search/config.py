@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from soar.eligibility import RULES, Rule
 from soar.errors import SoarError
+from soar.search.selectors import SelectorName
 from soar.voting import Weighting
 
 
@@ -29,7 +30,9 @@ class SearchConfig(BaseModel):
         islands: independent instances of REx per task, each with its own children (paper: 4).
         early_stop: a phase of a task ends once so many of its eligible attempts solve all examples; in the refinement
             phase each island ends at its even share (paper: 100, hence 25 per island).
-        rex_c: C of REx (paper: 20).
+        selector: what picks the attempts to refine: "rex" (paper), "uniform", "best", or "crossover" (two at a time,
+            see `soar.search.selectors`; with the prompt set `crossover` where the model's own would be `soar`).
+        rex_c: C of REx (paper: 20), also of the crossover.
         vote_c: worth of the examples in the vote (paper: 1,000).
         vote_weight: "sum" or "appendix", see `soar.voting.vote`.
         temperature: of the model (paper: 1.0).
@@ -54,6 +57,7 @@ class SearchConfig(BaseModel):
     refinements_per_request: int = Field(4, ge=1)
     islands: int = Field(4, ge=1)
     early_stop: int = Field(100, ge=1)
+    selector: SelectorName = "rex"
     rex_c: float = Field(20, ge=0)
     vote_c: float = Field(1000, ge=0)
     vote_weight: Weighting = "sum"

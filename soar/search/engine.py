@@ -13,7 +13,7 @@ from soar.errors import SoarError
 from soar.models.base import LanguageModel, Prompt, Sampling
 from soar.prompting import PromptSet, load_prompt_set
 from soar.search.asking import Asker
-from soar.search.config import SearchConfig
+from soar.search.config import ConfigError, SearchConfig
 from soar.search.progress import Progress, Snapshot
 from soar.search.run_folder import RunFolder
 from soar.search.task_search import Bench, TaskSearch
@@ -46,10 +46,9 @@ def make_plan(tasks: Mapping[str, Task], asker: Asker, config: SearchConfig) -> 
     Raises:
         PromptTooLongError: no task is left, the only one among them.
         PromptError: the prompt set does not exist.
+        ConfigError: the selector picks more parents than the prompt set can show.
     """
-    name = config.prompt_set or asker.model.prompt_set
-    usual = load_prompt_set(name)
-    other = load_prompt_set("values") if config.prompt_set is None and name == "soar" else usual
+    usual, other = _prompt_sets(asker.model, config)
     plan = Plan([], {})
     for full in tasks.values():
         task = full.without_test_outputs()
@@ -65,6 +64,21 @@ def make_plan(tasks: Mapping[str, Task], asker: Asker, config: SearchConfig) -> 
         id, reason = next(iter(plan.skipped.items()))
         raise PromptTooLongError(f"no task can be searched with model {asker.model.name}: task {id}: {reason}")
     return plan
+
+
+def _prompt_sets(model: LanguageModel, config: SearchConfig) -> tuple[PromptSet, PromptSet]:
+    """The set for grids, and the one for other values."""
+    name = config.prompt_set or model.prompt_set
+    if config.prompt_set is None and name == "soar" and config.selector == "crossover":
+        name = "crossover"
+    usual = load_prompt_set(name)
+    other = load_prompt_set("values") if config.prompt_set is None and name in ("soar", "crossover") else usual
+    if config.selector == "crossover" and usual.settings.parents < 2:
+        raise ConfigError(
+            f"prompt set {usual.name} shows one attempt at a time, the selector crossover picks two: "
+            "pass prompt_set='crossover' with a model that can read it, or another selector"
+        )
+    return usual, other
 
 
 def _note_overlong(plan: Plan, asker: Asker, config: SearchConfig, start: int) -> None:

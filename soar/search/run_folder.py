@@ -93,8 +93,9 @@ class RunFolder:
             before = old["prompt_set_hashes"].get(name, digest)
             if before != digest:
                 raise self._changed(f"prompt set {name} (hash of its files)", before, digest)
+        usual = SearchConfig.of({}).model_dump(mode="json")  # what an option was before it existed
         for field, value in new["options"].items():
-            before = old["options"].get(field)
+            before = old["options"].get(field, usual[field])
             if field in BUDGETS and value < before:
                 raise ConfigError(f"{self.path}: {field} was {before} and is now {value}: a budget can only be raised")
             if field not in BUDGETS + FREE and before != value:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from soar.archive_writer import ArchiveWriter
 from soar.models.base import Completion, Prompt
@@ -19,7 +19,8 @@ from soar.search.asking import Asker
 from soar.search.config import SearchConfig
 from soar.search.keys import keyed_rng, keyed_seed
 from soar.search.progress import Progress
-from soar.search.rex import Rex, Selector
+from soar.search.rex import Selector
+from soar.search.selectors import make_selector
 from soar.task import Task
 
 LOOKAHEAD = 4  # sampling requests under way for one task
@@ -56,6 +57,18 @@ def island_budget(total: int, islands: int, island: int) -> int:
     return total // islands + (island < total % islands)
 
 
+class Entry(NamedTuple):
+    """What the pools of a search keep of an attempt: the rest is in the archive, thousands of times larger."""
+
+    key: str
+    train_accuracy: float
+    solved: tuple[bool, ...]
+
+
+def _entries(attempts: Sequence[Attempt]) -> list[Entry]:
+    return [Entry(one.key, one.train_accuracy, one.solved) for one in attempts if one.refinable]
+
+
 @dataclass(slots=True)
 class TaskSearch:
     """One task on the bench. Sees no test output: `task` must not have any."""
@@ -79,34 +92,38 @@ class TaskSearch:
         self.input_hashes = hashes(self.inputs)
         self.finished = self.bench.archive.finished(self.task.content_hash, config.iteration)
         async with self.group as group:
-            samples = await self._sample()
+            pool = await self._sample()
             for island in range(config.islands):
-                group.create_task(self._refine(island, samples))
+                group.create_task(self._refine(island, pool))
 
-    async def _sample(self) -> list[Attempt]:
-        """Ask the sampling prompt again and again; return the attempts in order.
+    async def _sample(self) -> list[Entry]:
+        """Ask the sampling prompt again and again; return what can be refined, in order.
 
         Request i starts when those up to i - LOOKAHEAD are done and have not met early stop: which requests there are
         depends on their results, never on their timing.
         """
         config = self.bench.config
-        requests: list[asyncio.Task[list[Attempt]]] = []
+        requests: list[asyncio.Task[tuple[int, list[Entry]]]] = []
         solved = 0
         size = config.samples_per_request or self.prompt_set.settings.samples_per_request
         sizes = request_sizes(self.finished, config.iteration, "sample", None, config.samples, size)
         for step, n in enumerate(sizes):
             if step >= LOOKAHEAD:
-                solved += _solved(await requests[step - LOOKAHEAD])
+                solved += (await requests[step - LOOKAHEAD])[0]
             if solved >= config.early_stop:
                 break
-            requests.append(self.group.create_task(self._ask("sample", None, step, (), self.prompt, n)))
-        return [attempt for request in requests for attempt in await request]
+            requests.append(self.group.create_task(self._sample_once(step, n)))
+        return [entry for request in requests for entry in (await request)[1]]
 
-    async def _refine(self, island: int, samples: Sequence[Attempt]) -> None:
-        """Refine what the island's own REx picks; its children join its own pool."""
+    async def _sample_once(self, step: int, n: int) -> tuple[int, list[Entry]]:
+        attempts = await self._ask("sample", None, step, (), self.prompt, n)
+        return _solved(attempts), _entries(attempts)
+
+    async def _refine(self, island: int, samples: Sequence[Entry]) -> None:
+        """Refine what the island's own selector picks; its children join its own pool."""
         config = self.bench.config
-        rex = Rex(config.rex_c)
-        pool = [attempt for attempt in samples if attempt.refinable]
+        selector = make_selector(config.selector, config.rex_c)
+        pool = list(samples)
         solved = 0
         budget = island_budget(config.refinements, config.islands, island)
         sizes = request_sizes(self.finished, config.iteration, "refine", island, budget, config.refinements_per_request)
@@ -115,30 +132,35 @@ class TaskSearch:
                 break
             attempts = self._replayed("refine", island, step)
             if attempts:
-                rex.asked(attempts[0].parents, n)
+                selector.asked(attempts[0].parents, n)
             else:
-                parents, prompt = self._choose(rex, pool, island, step)
+                parents, prompt = self._choose(selector, pool, island, step)
                 keys = tuple(parent.key for parent in parents)
-                rex.asked(keys, n)
+                selector.asked(keys, n)
                 attempts = await self._ask("refine", island, step, keys, prompt, n)
             solved += _solved(attempts)
-            pool += [attempt for attempt in attempts if attempt.refinable]
+            pool += _entries(attempts)
 
     def _choose(
-        self, selector: Selector, pool: Sequence[Attempt], island: int, step: int
-    ) -> tuple[tuple[Attempt, ...], Prompt]:
+        self, selector: Selector, pool: Sequence[Entry], island: int, step: int
+    ) -> tuple[tuple[Entry, ...], Prompt]:
         """Return the parents of a step and their prompt; where nothing can be refined, none and the sampling prompt.
 
-        A choice whose prompt is too long for the model's window is put aside for this step, and another one made.
+        A choice whose prompt is too long for the model's window is put aside for this step, and another one made; so
+        is the second of two parents that are the same program.
         """
         rng = keyed_rng(*self._place("refine", island, step), "select")
         candidates = list(pool)
         while candidates:
             parents = selector.select(candidates, rng)
-            prompt = self.prompt_set.render(self.task, parents)
+            shown = [self.bench.archive.find(self.judge, parent.key) for parent in parents]
+            if len(shown) == 2 and shown[0].program == shown[1].program:
+                candidates.remove(parents[1])
+                continue
+            prompt = self.prompt_set.render(self.task, shown)
             if self.bench.asker.overlong([prompt], self.max_tokens) == [None]:
                 return parents, prompt
-            candidates = [attempt for attempt in candidates if attempt not in parents]
+            candidates = [entry for entry in candidates if entry not in parents]
         return (), self.prompt
 
     def _replayed(self, phase: Phase, island: int | None, step: int) -> list[Attempt]:
@@ -179,6 +201,9 @@ class TaskSearch:
             jobs = [group.create_task(self._run(prompt.prefill, completion)) for completion in reply.completions]
         records = [job.result() for job in jobs]
         bench.archive.record(request, reply.prompt_tokens, self.input_hashes, records)
+        for record in records:
+            if record.program is not None:  # from now on the archive knows what it did
+                self.runs.pop(record.program.hash, None)
         attempts = [self.judge.attempt(request, position, record) for position, record in enumerate(records)]
         bench.progress.add(attempts, new=True)
         return attempts
