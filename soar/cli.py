@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import json
+import operator
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,6 +15,7 @@ from soar.errors import SoarError
 
 if TYPE_CHECKING:
     from soar.datasets import TaskSet
+    from soar.search.stoppers import Stopper
     from soar.task import Task
 
 app = typer.Typer(
@@ -41,6 +44,14 @@ def search(
     run: Annotated[
         Path | None, typer.Option(help="Folder of the run; the same command goes on where it was killed.")
     ] = None,
+    max_programs: Annotated[
+        int | None, typer.Option(help="Stop once there are so many programs, over all tasks.")
+    ] = None,
+    max_tokens: Annotated[
+        int | None, typer.Option(help="Stop once the model has written so many tokens, over all tasks.")
+    ] = None,
+    max_seconds: Annotated[float | None, typer.Option(help="Stop after so many seconds.")] = None,
+    stop_file: Annotated[Path | None, typer.Option(help="Stop once this file is there.")] = None,
     limit: Annotated[int | None, typer.Option(help="Search only the first LIMIT tasks of a set.", min=1)] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print predictions as JSON, and nothing else, on standard output.")
@@ -58,16 +69,33 @@ def search(
     if limit is not None and not _is_task(found):
         found = found[:limit]  # type: ignore[index]
     options: dict[str, Any] = {"samples": samples, "refinements": refinements, "seed": seed}
+    stop = _stopper(max_programs, max_tokens, max_seconds, stop_file)
+    kept = f"what was found is in {run}: the same command goes on from there" if run else "no --run was given"
     try:
-        result = search_tasks(found, model=model, run=run, **options)
+        result = search_tasks(found, model=model, run=run, stop=stop, **options)
     except KeyboardInterrupt:
-        kept = f"what was found is in {run}: the same command goes on from there" if run else "no --run was given"
         typer.secho(f"soar: interrupted; {kept}", fg="yellow", err=True)
         raise typer.Exit(130) from None
     if as_json:
         typer.echo(json.dumps(result.to_json()))
     else:
         Console().print(result)
+    if result.stopped is not None:
+        typer.secho(f"soar: stopped: {result.stopped}; {kept}", fg="yellow", err=True)
+        raise typer.Exit(130 if result.stopped == "Ctrl-C" else 0)
+
+
+def _stopper(programs: int | None, tokens: int | None, seconds: float | None, file: Path | None) -> Stopper | None:
+    from soar.search.stoppers import Programs, Seconds, StopFile, Tokens
+
+    wanted = [
+        None if programs is None else Programs(programs),
+        None if tokens is None else Tokens(tokens),
+        None if seconds is None else Seconds(seconds),
+        None if file is None else StopFile(file),
+    ]
+    given: list[Stopper] = [stopper for stopper in wanted if stopper is not None]
+    return functools.reduce(operator.or_, given) if given else None
 
 
 @app.command("tasks")

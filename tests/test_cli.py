@@ -76,6 +76,15 @@ def test_a_killed_search_goes_on_and_ends_as_it_would_have(tmp_path: Path) -> No
     assert _answers(resumed) == _answers(whole)
 
 
+def test_a_stop_file_stops_and_the_same_command_goes_on(tmp_path: Path) -> None:
+    (tmp_path / "stop").touch()
+    command = ["search", "3c9b0459", *SMALL, "--json", "--run", str(tmp_path / "run")]
+    stopped = soar(*command, "--stop-file", str(tmp_path / "stop"), "--max-programs", "1000", "--max-seconds", "600")
+    assert stopped.returncode == 0 and "stopped: the stop file" in stopped.stderr and "goes on" in stopped.stderr
+    assert json.loads(stopped.stdout)["stats"]["completions"] == 0
+    assert json.loads(soar(*command).stdout)["stats"]["completions"] == 16
+
+
 def _answers(done: subprocess.CompletedProcess[str]) -> object:
     return [
         {k: task[k] for k in ("task", "predictions", "best")} for task in json.loads(done.stdout)["results"].values()

@@ -20,7 +20,7 @@ from soar.models.base import ModelError, Prompt, Reply, Sampling
 from soar.search import ConfigError, PromptTooLongError, SearchConfig, load_run
 from soar.search.task_search import island_budget, request_sizes
 from soar.task import Task
-from soar.testing import ScriptedModel
+from soar.testing import Script, ScriptedModel
 from tests.search_support import TASKS, content, script
 
 SMALL = {"samples": 40, "refinements": 20, "samples_per_request": 8, "workers": 2}
@@ -171,17 +171,34 @@ def test_snapshots_and_an_early_end(tmp_path: Path) -> None:
     assert content(tmp_path / "cut") == content(tmp_path / "whole")
 
 
-def test_ctrl_c_leaves_the_archive_usable(tmp_path: Path) -> None:
-    pressed = []
+def pressing(run: Path, times: int) -> Script:
+    """A script that presses Ctrl-C so many times once 40 completions are recorded."""
+    pressed: list[bool] = []
 
     def interrupt(prompt: Prompt, place: int, rng: random.Random) -> str:
-        if not pressed and _completions(tmp_path) >= 40:
+        handled = not pressed or signal.getsignal(signal.SIGINT) is signal.default_int_handler
+        if handled and len(pressed) < times and _completions(run) >= 40:
             pressed.append(True)
             os.kill(os.getpid(), signal.SIGINT)
         return script(prompt, place, rng)
 
+    return interrupt
+
+
+def test_ctrl_c_finishes_what_runs_and_reports(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    model = ScriptedModel(pressing(tmp_path, 1), latency=0.05)
+    results = soar.search(TASKS, model, run=tmp_path, **SMALL)
+    assert results.stopped == "Ctrl-C" and "once more ends at once" in capsys.readouterr().err
+    assert results.summary.completions == sum(n for _, n, _ in model.requests) < 180  # nothing sent was lost
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    whole = soar.search(TASKS, ScriptedModel(script), run=tmp_path, **SMALL)
+    assert whole.stopped is None and whole.summary.completions == 180
+
+
+def test_a_second_ctrl_c_ends_at_once(tmp_path: Path) -> None:
+    model = ScriptedModel(pressing(tmp_path, 2), latency=lambda rng: rng.random() * 0.5)
     with pytest.raises(KeyboardInterrupt):
-        soar.search(TASKS, ScriptedModel(interrupt, latency=0.05), run=tmp_path, **SMALL)
+        soar.search(TASKS, model, run=tmp_path, **SMALL)
     assert 40 <= _completions(tmp_path) < 180
     assert soar.search(TASKS, ScriptedModel(script), run=tmp_path, **SMALL).summary.completions == 180
 

@@ -160,6 +160,8 @@ async def _search_all(
 
     async def worker() -> None:
         for task, prompt_set, prompt in waiting:
+            if bench.progress.stop():
+                return
             await _search_one(TaskSearch(task, prompt_set, max_tokens(bench.config, prompt_set), bench, prompt), folder)
             snapshots.put(bench.progress.snapshot())
 
@@ -171,6 +173,8 @@ async def _search_all(
     except BaseExceptionGroup as errors:
         raise _first(errors) from None
     finally:
+        if bench.progress.stopped is not None:
+            folder.log({"stopped": bench.progress.stopped, "completions": bench.progress.completions})
         snapshots.put(None)
 
 
@@ -179,7 +183,9 @@ async def _search_one(search: TaskSearch, folder: RunFolder) -> None:
     config = search.bench.config
     started, known = time.monotonic(), progress.new_completions
     progress.begin(task.id)
-    await search.search()
+    if not await search.search():
+        progress.leave(task.id)
+        return
     line = {
         "task": task.id,
         "iteration": config.iteration,

@@ -113,12 +113,19 @@ class SearchResult:
     Attributes:
         task: as it was given, test outputs included where they are known.
         skipped: why it was not searched; None where it was.
+        stopped: why a stopper ended the search before its budget was spent; None where none did.
     """
 
     def __init__(
-        self, task: Task, archive: Archive, config: SearchConfig, skipped: str | None = None, keep: object = None
+        self,
+        task: Task,
+        archive: Archive,
+        config: SearchConfig,
+        skipped: str | None = None,
+        stopped: str | None = None,
+        keep: object = None,
     ) -> None:
-        self.task, self.skipped = task, skipped
+        self.task, self.skipped, self.stopped = task, skipped, stopped
         self._archive, self._config, self._keep = archive, config, keep
 
     @cached_property

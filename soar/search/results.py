@@ -52,6 +52,7 @@ class SearchResults(Mapping[str, SearchResult]):
     Attributes:
         run: the folder of the run.
         skipped: id and reason of the tasks that were not searched.
+        stopped: why a stopper ended the search before its budget was spent; None where none did.
     """
 
     def __init__(
@@ -60,9 +61,10 @@ class SearchResults(Mapping[str, SearchResult]):
         tasks: Mapping[str, Task],
         config: SearchConfig,
         skipped: Mapping[str, str] | None = None,
+        stopped: str | None = None,
         keep: object = None,
     ) -> None:
-        self.run, self.skipped = folder.path, dict(skipped or {})
+        self.run, self.skipped, self.stopped = folder.path, dict(skipped or {}), stopped
         self._tasks, self._config, self._keep = (
             dict(tasks),
             config,
@@ -74,7 +76,9 @@ class SearchResults(Mapping[str, SearchResult]):
     def __getitem__(self, id: str) -> SearchResult:
         if id not in self._results:
             task = self._tasks[id]
-            self._results[id] = SearchResult(task, self._archive, self._config, self.skipped.get(id), self._keep)
+            self._results[id] = SearchResult(
+                task, self._archive, self._config, self.skipped.get(id), self.stopped, self._keep
+            )
         return self._results[id]
 
     def __iter__(self) -> Iterator[str]:

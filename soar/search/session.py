@@ -20,6 +20,7 @@ from soar.search.engine import make_asker, make_plan, run_engine
 from soar.search.progress import Progress, Snapshot
 from soar.search.results import SearchResults
 from soar.search.run_folder import RunFolder
+from soar.search.stoppers import Stopper
 from soar.search.task_search import Bench
 from soar.task import Task
 
@@ -28,6 +29,7 @@ def run_session(
     tasks: Task | Mapping[str, Task] | Iterable[Task],
     model: str | LanguageModel,
     run: str | Path | None,
+    stop: Stopper | None,
     options: Mapping[str, Any],
 ) -> Generator[Snapshot, None, None]:
     """See `soar.search.search_iter`. Nothing is written before options, tasks and model are found good."""
@@ -45,9 +47,9 @@ def run_session(
         archive = stack.enter_context(ArchiveWriter(folder.archive))
         folder.claim(config, opened, plan.prompt_sets, wanted)
         budget = len(plan.work) * (config.samples + config.refinements)
-        progress = Progress(len(plan.work), budget, plan.skipped)
+        progress = Progress(len(plan.work), budget, plan.skipped, stop)
         yield from run_engine(plan, Bench(asker, sandbox, archive, config, progress), folder)
-    results = SearchResults(folder, wanted, config, plan.skipped, keep=temporary)
+    results = SearchResults(folder, wanted, config, plan.skipped, progress.stopped, keep=temporary)
     yield replace(progress.snapshot(), results=results)
 
 

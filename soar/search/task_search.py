@@ -85,42 +85,51 @@ class TaskSearch:
     finished: dict[str, int] = field(default_factory=dict)
     runs: dict[str, asyncio.Task[tuple[Outcome, ...]]] = field(default_factory=dict)  # by program hash
 
-    async def search(self) -> None:
-        """Spend the task's budget; everything that comes of it goes to the archive."""
+    async def search(self) -> bool:
+        """Spend the task's budget; everything that comes of it goes to the archive.
+
+        Returns whether it is spent: False where the search was stopped before.
+        """
         config = self.bench.config
         self.judge, self.inputs = Judge(self.task, config.rules), task_inputs(self.task)
         self.input_hashes = hashes(self.inputs)
         self.finished = self.bench.archive.finished(self.task.content_hash, config.iteration)
         async with self.group as group:
             pool = await self._sample()
-            for island in range(config.islands):
-                group.create_task(self._refine(island, pool))
+            if pool is None:
+                return False
+            islands = [group.create_task(self._refine(island, pool)) for island in range(config.islands)]
+        return all(island.result() for island in islands)
 
-    async def _sample(self) -> list[Entry]:
-        """Ask the sampling prompt again and again; return what can be refined, in order.
+    async def _sample(self) -> list[Entry] | None:
+        """Ask the sampling prompt again and again; return what can be refined, in order; None where it was stopped.
 
         Request i starts when those up to i - LOOKAHEAD are done and have not met early stop: which requests there are
         depends on their results, never on their timing.
         """
         config = self.bench.config
-        requests: list[asyncio.Task[tuple[int, list[Entry]]]] = []
+        requests: list[asyncio.Task[tuple[int, list[Entry]] | None]] = []
         solved = 0
         size = config.samples_per_request or self.prompt_set.settings.samples_per_request
         sizes = request_sizes(self.finished, config.iteration, "sample", None, config.samples, size)
         for step, n in enumerate(sizes):
             if step >= LOOKAHEAD:
-                solved += (await requests[step - LOOKAHEAD])[0]
+                earlier = await requests[step - LOOKAHEAD]
+                solved += earlier[0] if earlier else 0
+                if earlier is None:
+                    break
             if solved >= config.early_stop:
                 break
             requests.append(self.group.create_task(self._sample_once(step, n)))
-        return [entry for request in requests for entry in (await request)[1]]
+        done = [await request for request in requests]
+        return None if None in done else [entry for one in done if one for entry in one[1]]
 
-    async def _sample_once(self, step: int, n: int) -> tuple[int, list[Entry]]:
+    async def _sample_once(self, step: int, n: int) -> tuple[int, list[Entry]] | None:
         attempts = await self._ask("sample", None, step, (), self.prompt, n)
-        return _solved(attempts), _entries(attempts)
+        return None if attempts is None else (_solved(attempts), _entries(attempts))
 
-    async def _refine(self, island: int, samples: Sequence[Entry]) -> None:
-        """Refine what the island's own selector picks; its children join its own pool."""
+    async def _refine(self, island: int, samples: Sequence[Entry]) -> bool:
+        """Refine what the island's own selector picks; its children join its own pool. False where it was stopped."""
         config = self.bench.config
         selector = make_selector(config.selector, config.rex_c)
         pool = list(samples)
@@ -130,7 +139,7 @@ class TaskSearch:
         for step, n in enumerate(sizes):
             if solved * config.islands >= config.early_stop:
                 break
-            attempts = self._replayed("refine", island, step)
+            attempts: list[Attempt] | None = self._replayed("refine", island, step)
             if attempts:
                 selector.asked(attempts[0].parents, n)
             else:
@@ -138,8 +147,11 @@ class TaskSearch:
                 keys = tuple(parent.key for parent in parents)
                 selector.asked(keys, n)
                 attempts = await self._ask("refine", island, step, keys, prompt, n)
+                if attempts is None:
+                    return False
             solved += _solved(attempts)
             pool += _entries(attempts)
+        return True
 
     def _choose(
         self, selector: Selector, pool: Sequence[Entry], island: int, step: int
@@ -175,8 +187,11 @@ class TaskSearch:
 
     async def _ask(
         self, phase: Phase, island: int | None, step: int, parents: tuple[str, ...], prompt: Prompt, n: int
-    ) -> list[Attempt]:
-        """Return a request's attempts: from the archive, or from the model and then recorded there."""
+    ) -> list[Attempt] | None:
+        """Return a request's attempts: from the archive, or from the model and then recorded there.
+
+        None where the search was stopped before it was sent.
+        """
         if attempts := self._replayed(phase, island, step):
             return attempts
         bench, model = self.bench, self.bench.asker.model
@@ -196,7 +211,9 @@ class TaskSearch:
             adapter=model.adapter,
             prompt_set=f"{self.prompt_set.name}:{self.prompt_set.hash}",
         )
-        reply = await bench.asker.ask(prompt, n, self.max_tokens, request.seed)
+        reply = await bench.asker.ask(prompt, n, self.max_tokens, request.seed, bench.progress.stop)
+        if reply is None:
+            return None
         async with asyncio.TaskGroup() as group:
             jobs = [group.create_task(self._run(prompt.prefill, completion)) for completion in reply.completions]
         records = [job.result() for job in jobs]
