@@ -6,6 +6,7 @@ import functools
 import json
 import operator
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -44,6 +45,15 @@ def search(
     run: Annotated[
         Path | None, typer.Option(help="Folder of the run; the same command goes on where it was killed.")
     ] = None,
+    selector: Annotated[
+        str, typer.Option(help="What picks programs to refine: rex, uniform, best, crossover.")
+    ] = "rex",
+    prompt_set: Annotated[
+        str | None, typer.Option(help="Another prompt set than the model's own: soar, golden, grids, ..., or a folder.")
+    ] = None,
+    drop_examples: Annotated[
+        bool, typer.Option("--drop-examples", help="Show fewer examples where a prompt is too long, instead of none.")
+    ] = False,
     max_programs: Annotated[
         int | None, typer.Option(help="Stop once there are so many programs, over all tasks.")
     ] = None,
@@ -68,7 +78,14 @@ def search(
     found = _tasks(tasks)
     if limit is not None and not _is_task(found):
         found = found[:limit]  # type: ignore[index]
-    options: dict[str, Any] = {"samples": samples, "refinements": refinements, "seed": seed}
+    options: dict[str, Any] = {
+        "samples": samples,
+        "refinements": refinements,
+        "seed": seed,
+        "selector": selector,
+        "prompt_set": prompt_set,
+        "drop_examples": drop_examples,
+    }
     stop = _stopper(max_programs, max_tokens, max_seconds, stop_file)
     kept = f"what was found is in {run}: the same command goes on from there" if run else "no --run was given"
     try:
@@ -132,6 +149,9 @@ def show(
         bool, typer.Option("--prompt", help="Print what the model would see, and its length in tokens.")
     ] = False,
     model: Annotated[str, typer.Option(help="The model whose prompt is shown.")] = "mini",
+    prompt_set: Annotated[
+        str | None, typer.Option(help="Another prompt set than the model's own: soar, golden, grids, ..., or a folder.")
+    ] = None,
     save: Annotated[Path | None, typer.Option(help="Write the picture of a task to this .svg or .png file.")] = None,
 ) -> None:
     """Draw a task, or the results of a run."""
@@ -145,7 +165,7 @@ def show(
         return
     for task in _each(_tasks(what)):
         if prompt:
-            _show_prompt(task, model)
+            _show_prompt(task, model, prompt_set)
         elif save is not None:
             task.save(save)
         else:
@@ -181,16 +201,22 @@ def _is_task(tasks: object) -> bool:
     return isinstance(tasks, Task)
 
 
-def _show_prompt(task: Task, model_name: str) -> None:
+def _show_prompt(task: Task, model_name: str, prompt_set: str | None) -> None:
     from soar.models import open_model
-    from soar.prompting import load_prompt_set
+    from soar.search.config import SearchConfig
+    from soar.search.planning import max_tokens, prompt_sets_for
 
-    model = open_model(model_name)
-    prompt = load_prompt_set(model.prompt_set).render(task)
-    tokens = model.count_tokens([prompt])
-    model.close()
+    config = SearchConfig.of({"prompt_set": prompt_set})
+    with closing(open_model(model_name)) as model:
+        grids, values = prompt_sets_for(model, config)
+        chosen = grids if task.is_grid else values
+        prompt = chosen.render(task)
+        tokens = model.count_tokens([prompt])
     typer.echo(prompt.text)
-    typer.echo(f"-- {task.id}: {'unknown number of' if tokens is None else tokens[0]} tokens", err=True)
+    length = "unknown number of" if tokens is None else str(tokens[0])
+    window = model.capabilities.context_length
+    room = "" if window is None else f", {max_tokens(config, chosen)} more for the reply, window of {window}"
+    typer.echo(f"-- {task.id}, prompt set {chosen.name}: {length} tokens{room}", err=True)
 
 
 def main() -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -94,7 +95,9 @@ def _answers(done: subprocess.CompletedProcess[str]) -> object:
 def test_show_draws_a_task_and_its_prompt(tmp_path: Path) -> None:
     assert "3c9b0459" in soar("show", "3c9b0459").stdout
     prompt = soar("show", "3c9b0459", "--prompt")
-    assert "▷↓3→3" in prompt.stdout and "tokens" in prompt.stderr
+    assert "▷↓3→3" in prompt.stdout and re.search(r"set mini: \d+ tokens, \d+ more", prompt.stderr)
+    golden = soar("show", "3c9b0459", "--prompt", "--prompt-set", "golden")
+    assert golden.stdout.rstrip().endswith("Observations:\n    1.") and "prompt set golden: " in golden.stderr
     assert soar("show", "3c9b0459", "--save", str(tmp_path / "task.svg")).returncode == 0
     assert (tmp_path / "task.svg").read_text().startswith("<svg")
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import gc
 import json
 import os
@@ -262,6 +263,33 @@ def test_prompts_that_do_not_fit_are_named_before_anything_is_sent(tmp_path: Pat
     assert list(results.skipped) == ["wide"] and "tokens" in str(results["wide"].skipped)
     assert results.summary.searched == 3 and results["wide"].predictions == []
     assert results.summary.mean_solved == 0.75
+
+
+def test_examples_can_be_dropped_from_prompts_that_do_not_fit(tmp_path: Path) -> None:
+    wide = Task("wide", TASKS["task0"].train * 20, TASKS["task0"].test)
+    model = ScriptedModel(script, context_length=1000)
+    *_, last = soar.search.search_iter(wide, model, run=tmp_path, drop_examples=True, max_tokens=100, **SMALL)
+    result = last.results["wide"] if last.results else None
+    assert result is not None and result.stats.completions == 60 and 0 < last.dropped["wide"] < 60
+    assert all(len(prompt.text) <= 4 * 900 for prompt, _, _ in model.requests)
+    assert result.best is not None and len(result.best.train) == 60  # judged on all of them
+    assert any(attempt.parents for attempt in result.attempts)
+    line = json.loads((tmp_path / "metrics.jsonl").read_text().splitlines()[0])
+    assert line == {"task": "wide", "dropped_examples": last.dropped["wide"]}
+    with pytest.raises(PromptTooLongError, match="even with one example"):
+        narrow = ScriptedModel(script, context_length=110)
+        soar.search(wide, narrow, drop_examples=True, max_tokens=100, **SMALL)
+
+
+@pytest.mark.parametrize(("file", "lacks"), [("prefill.j2", "prefill"), ("system.j2", "system_role")])
+def test_what_a_model_cannot_be_told_is_refused(tmp_path: Path, file: str, lacks: str) -> None:
+    for name in ("sample.j2", "refine.j2", file):
+        (tmp_path / name).write_text("x")
+    model = ScriptedModel(script)
+    model.capabilities = dataclasses.replace(model.capabilities, **{lacks: False})
+    with pytest.raises(ConfigError, match=f"which cannot have that.*without {file}"):
+        soar.search(TASKS["task0"], model, prompt_set=str(tmp_path), **SMALL)
+    assert model.requests == []
 
 
 def test_refinements_that_do_not_fit_are_not_asked() -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, overload
 if TYPE_CHECKING:
     from soar.models.base import LanguageModel
     from soar.search.config import ConfigError, SearchConfig
-    from soar.search.engine import PromptTooLongError
+    from soar.search.planning import PromptTooLongError
     from soar.search.progress import Snapshot
     from soar.search.result import SearchResult
     from soar.search.results import SearchResults, load_run
@@ -39,7 +39,7 @@ __all__ = [
 _HOMES = {
     "ConfigError": "config",
     "Programs": "stoppers",
-    "PromptTooLongError": "engine",
+    "PromptTooLongError": "planning",
     "SearchConfig": "config",
     "SearchResult": "result",
     "SearchResults": "results",

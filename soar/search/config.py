@@ -44,6 +44,8 @@ class SearchConfig(BaseModel):
         concurrency: requests to the model under way at once; None: what the model asks for.
         prompt_set: name or folder of a prompt set; None: the model's own (`values` instead of `soar` where a task is
             not about grids).
+        drop_examples: a task whose prompt is too long for the model's window is shown without its largest examples;
+            programs are run and judged on all of them. By default it is skipped.
         iteration: round of the loop, from 0.
         rules: eligibility rules that count (appendix F; default all), see `soar.eligibility`.
     """
@@ -69,6 +71,7 @@ class SearchConfig(BaseModel):
     workers: int | None = Field(None, ge=1)
     concurrency: int | None = Field(None, ge=1)
     prompt_set: str | None = None
+    drop_examples: bool = False
     iteration: int = Field(0, ge=0)
     rules: tuple[Rule, ...] = RULES
 

@@ -29,6 +29,7 @@ class Snapshot:
         current: ids of the tasks under way.
         time_left: seconds, None while unknown.
         skipped: id and reason of tasks that are not searched.
+        dropped: id and number of the examples that a task's prompt leaves out, for want of room.
         stopped: why a stopper has stopped the search; None while it goes on.
         results: the results, in the last snapshot only.
     """
@@ -47,6 +48,7 @@ class Snapshot:
     current: tuple[str, ...]
     time_left: float | None
     skipped: Mapping[str, str]
+    dropped: Mapping[str, int]
     stopped: str | None = None
     results: SearchResults | None = None
 
@@ -58,6 +60,7 @@ class Progress:
     tasks_total: int
     budget: int
     skipped: Mapping[str, str]
+    dropped: Mapping[str, int] = field(default_factory=dict)
     stopper: Stopper | None = None
     stopped: str | None = None
     started: float = field(default_factory=time.monotonic)
@@ -125,5 +128,6 @@ class Progress:
             current=tuple(self.current.copy()),
             time_left=seconds * left / self.new_completions if self.new_completions else None,
             skipped=self.skipped,
+            dropped=self.dropped,
             stopped=self.stopped,
         )

@@ -16,7 +16,8 @@ from soar.archive_writer import ArchiveWriter
 from soar.models.base import LanguageModel
 from soar.sandbox import Limits, Sandbox
 from soar.search.config import ConfigError, SearchConfig
-from soar.search.engine import make_asker, make_plan, run_engine
+from soar.search.engine import make_asker, run_engine
+from soar.search.planning import make_plan
 from soar.search.progress import Progress, Snapshot
 from soar.search.results import SearchResults
 from soar.search.run_folder import RunFolder
@@ -47,7 +48,7 @@ def run_session(
         archive = stack.enter_context(ArchiveWriter(folder.archive))
         folder.claim(config, opened, plan.prompt_sets, wanted)
         budget = len(plan.work) * (config.samples + config.refinements)
-        progress = Progress(len(plan.work), budget, plan.skipped, stop)
+        progress = Progress(len(plan.work), budget, plan.skipped, plan.dropped, stop)
         yield from run_engine(plan, Bench(asker, sandbox, archive, config, progress), folder)
     results = SearchResults(folder, wanted, config, plan.skipped, progress.stopped, keep=temporary)
     yield replace(progress.snapshot(), results=results)

@@ -18,6 +18,7 @@ from soar.sandbox.outcome import Outcome
 from soar.search.asking import Asker
 from soar.search.config import SearchConfig
 from soar.search.keys import keyed_rng, keyed_seed
+from soar.search.planning import fitting_prompt
 from soar.search.progress import Progress
 from soar.search.rex import Selector
 from soar.search.selectors import make_selector
@@ -169,11 +170,20 @@ class TaskSearch:
             if len(shown) == 2 and shown[0].program == shown[1].program:
                 candidates.remove(parents[1])
                 continue
-            prompt = self.prompt_set.render(self.task, shown)
-            if self.bench.asker.overlong([prompt], self.max_tokens) == [None]:
+            prompt = self._render(shown)
+            if prompt is not None:
                 return parents, prompt
             candidates = [entry for entry in candidates if entry not in parents]
         return (), self.prompt
+
+    def _render(self, parents: Sequence[Attempt]) -> Prompt | None:
+        """Return the refinement prompt; None where it does not fit."""
+        asker = self.bench.asker
+        if self.bench.config.drop_examples:
+            fitting = fitting_prompt(self.prompt_set, self.task, parents, asker, self.max_tokens)
+            return None if fitting is None else fitting[0]
+        prompt = self.prompt_set.render(self.task, parents)
+        return prompt if asker.overlong([prompt], self.max_tokens) == [None] else None
 
     def _replayed(self, phase: Phase, island: int | None, step: int) -> list[Attempt]:
         """Return the attempts of a request that is already in the archive; none where it is not."""
