@@ -66,9 +66,10 @@ class Archive:
             (application,) = self._connection.execute("PRAGMA application_id").fetchone()
         if application != APPLICATION_ID:
             raise ArchiveError(f"{self.path} is an SQLite file, but not an archive of soar's")
-        if version != SCHEMA_VERSION:
+        if not 1 <= version <= SCHEMA_VERSION:
             raise ArchiveError(
-                f"{self.path} has schema version {version}, this soar reads {SCHEMA_VERSION}: use the soar that made it"
+                f"{self.path} has schema version {version}, this soar reads up to {SCHEMA_VERSION}: "
+                "use the soar that made it, or a newer one"
             )
 
     def attempts(self, task: Task, iteration: int | None = None, rules: Collection[Rule] = RULES) -> Iterator[Attempt]:

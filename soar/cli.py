@@ -45,6 +45,9 @@ def search(
     run: Annotated[
         Path | None, typer.Option(help="Folder of the run; the same command goes on where it was killed.")
     ] = None,
+    budget: Annotated[
+        str, typer.Option(help="fixed: the same for every task; adaptive: more where more is likely to pay.")
+    ] = "fixed",
     selector: Annotated[
         str, typer.Option(help="What picks programs to refine: rex, uniform, best, crossover.")
     ] = "rex",
@@ -82,6 +85,7 @@ def search(
         "samples": samples,
         "refinements": refinements,
         "seed": seed,
+        "budget": budget,
         "selector": selector,
         "prompt_set": prompt_set,
         "drop_examples": drop_examples,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -24,6 +24,8 @@ class SearchConfig(BaseModel):
     Attributes:
         samples: completions of the sampling phase, per task (paper: 3,000).
         refinements: completions of the refinement phase, per task, divided evenly among the islands (paper: 3,000).
+        budget: "fixed" (paper): every task gets its refinements; "adaptive": tasks share them, see
+            `soar.search.budget.AdaptiveBudget`.
         seed: the same seed gives the same requests, and with a model that takes seeds the same programs.
         samples_per_request: completions per sampling prompt; None: the prompt set's (paper: 50).
         refinements_per_request: completions per refinement prompt (paper: 4).
@@ -54,6 +56,7 @@ class SearchConfig(BaseModel):
 
     samples: int = Field(64, ge=0)
     refinements: int = Field(64, ge=0)
+    budget: Literal["fixed", "adaptive"] = "fixed"
     seed: int = 0
     samples_per_request: int | None = Field(None, ge=1)
     refinements_per_request: int = Field(4, ge=1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import queue
 import threading
 import time
@@ -10,6 +11,7 @@ from collections.abc import Coroutine, Generator
 
 from soar.models.base import LanguageModel, Sampling
 from soar.search.asking import Asker
+from soar.search.budget import Ledger, TaskState, make_budget
 from soar.search.config import SearchConfig
 from soar.search.planning import Plan, max_tokens
 from soar.search.progress import Progress, Snapshot
@@ -76,48 +78,87 @@ def _next(snapshots: queue.SimpleQueue[Snapshot | None], progress: Progress) -> 
 async def _search_all(
     plan: Plan, bench: Bench, folder: RunFolder, snapshots: queue.SimpleQueue[Snapshot | None]
 ) -> None:
-    waiting = iter(plan.work)
+    progress = bench.progress
     for id, count in plan.dropped.items():
         folder.log({"task": id, "dropped_examples": count})
-
-    async def worker() -> None:
-        for task, prompt_set, prompt in waiting:
-            if bench.progress.stop():
-                return
-            await _search_one(TaskSearch(task, prompt_set, max_tokens(bench.config, prompt_set), bench, prompt), folder)
-            snapshots.put(bench.progress.snapshot())
-
+    rounds = _Rounds(plan, bench, folder, snapshots)
     try:
         async with asyncio.TaskGroup() as group:
             # Two tasks more than the model has places: while some wait for the sandbox, others keep the model busy.
             for _ in range(min(len(plan.work), bench.asker.concurrency + 2)):
-                group.create_task(worker())
+                group.create_task(rounds.worker())
+        rounds.finish()
     except BaseExceptionGroup as errors:
         raise _first(errors) from None
     finally:
-        if bench.progress.stopped is not None:
-            folder.log({"stopped": bench.progress.stopped, "completions": bench.progress.completions})
+        if progress.stopped is not None:
+            folder.log({"stopped": progress.stopped, "completions": progress.completions})
         snapshots.put(None)
 
 
-async def _search_one(search: TaskSearch, folder: RunFolder) -> None:
+class _Rounds:
+    """Every task, round after round of the budget; a task that is stopped goes on from the archive in the next round.
+
+    Between two rounds of a task nothing of it is in memory but a few numbers: rounds cost reading, not memory.
+    """
+
+    def __init__(
+        self, plan: Plan, bench: Bench, folder: RunFolder, snapshots: queue.SimpleQueue[Snapshot | None]
+    ) -> None:
+        self.bench, self.folder, self.snapshots = bench, folder, snapshots
+        hashes = {item[0].content_hash: item for item in plan.work}
+        self.ledger = Ledger(make_budget(bench.config.budget), list(hashes), bench.archive, bench.config)
+        self.turns = ((number, hash, item) for number in itertools.count() for hash, item in hashes.items())
+        self.states: dict[str, TaskState] = {}  # of tasks that are not done
+        self.counted: dict[str, dict[int | None, int]] = {hash: {} for hash in hashes}
+
+    async def worker(self) -> None:
+        """Take one turn after another until there are no more, or the search is stopped."""
+        for number, hash, (task, prompt_set, prompt) in self.turns:
+            granted = await self.ledger.granted(number, hash)
+            if granted is None:
+                return
+            if number == 0 or granted > self.states[hash].granted:
+                limit = max_tokens(self.bench.config, prompt_set)
+                search = TaskSearch(task, prompt_set, limit, self.bench, prompt, granted, self.counted[hash])
+                if self.bench.progress.stop() or not await _search_one(search, number, self.folder):
+                    await self.ledger.close()
+                    return
+                self.states[hash] = TaskState(search.completions, granted, search.best, search.solving)
+            await self.ledger.report(number, hash, self.states[hash])
+            if self.ledger.over(number + 1):
+                self._end(hash)
+            self.snapshots.put(self.bench.progress.snapshot())
+
+    def finish(self) -> None:
+        """Take note that tasks which might have got more are done as well."""
+        if self.bench.progress.stopped is None:
+            for hash in list(self.states):
+                self._end(hash)
+
+    def _end(self, hash: str) -> None:
+        config = self.bench.config
+        self.bench.progress.end(config.samples + config.refinements - self.states.pop(hash).completions)
+
+
+async def _search_one(search: TaskSearch, number: int, folder: RunFolder) -> bool:
+    """Search one task for one round; return whether the round was ended."""
     progress, task = search.bench.progress, search.task
-    config = search.bench.config
     started, known = time.monotonic(), progress.new_completions
     progress.begin(task.id)
-    if not await search.search():
-        progress.leave(task.id)
-        return
+    spent = await search.search()
+    completions = progress.leave(task.id)
     line = {
         "task": task.id,
-        "iteration": config.iteration,
-        "completions": progress.current[task.id],
-        "solves_examples": task.id in progress.solved,
+        "iteration": search.bench.config.iteration,
+        "round": number,
+        "completions": completions,
+        "solves_examples": search.solving > 0,
         "seconds": round(time.monotonic() - started, 3),
     }
-    if progress.new_completions > known:
+    if spent and progress.new_completions > known:
         folder.log(line)
-    progress.end(task.id, config.samples + config.refinements)
+    return spent
 
 
 def _first(error: BaseException) -> BaseException:

@@ -75,7 +75,7 @@ class Progress:
     current: dict[str, int] = field(default_factory=dict)  # task id -> completions at hand
 
     def begin(self, task_id: str) -> None:
-        """Take note that a task is under way."""
+        """Take note that a task is under way, in its first round or a later one."""
         self.current[task_id] = 0
 
     def add(self, attempts: Sequence[Attempt], new: bool) -> None:
@@ -94,14 +94,14 @@ class Progress:
             self.new_programs += programs
             self.new_tokens += tokens
 
-    def end(self, task_id: str, budget: int) -> None:
-        """Take note that a task with this budget is done: what it did not use is not to come."""
-        self.tasks_done += 1
-        self.budget -= budget - self.current.pop(task_id)
+    def leave(self, task_id: str) -> int:
+        """Take note that a round of a task has ended, or was left; return its completions in this round."""
+        return self.current.pop(task_id)
 
-    def leave(self, task_id: str) -> None:
-        """Take note that a task was left before its budget was spent."""
-        del self.current[task_id]
+    def end(self, unused: int = 0) -> None:
+        """Take note that a task is done, and that so much of the budget is not to come."""
+        self.tasks_done += 1
+        self.budget -= unused
 
     def stop(self) -> bool:
         """Ask the stopper, if it has not stopped the search yet, and return whether it has."""

@@ -72,22 +72,33 @@ def _entries(attempts: Sequence[Attempt]) -> list[Entry]:
 
 @dataclass(slots=True)
 class TaskSearch:
-    """One task on the bench. Sees no test output: `task` must not have any."""
+    """One task on the bench, for one round of the budget. Sees no test output: `task` must not have any.
+
+    Attributes:
+        refinements: what the task may have made by the end of this round, those of earlier rounds included.
+        counted: per island (None: sampling) the requests that `Bench.progress` knows of; goes from round to round.
+        completions, best, solving: see `soar.search.budget.TaskState`.
+    """
 
     task: Task
     prompt_set: PromptSet
     max_tokens: int
     bench: Bench
     prompt: Prompt
+    refinements: int
+    counted: dict[int | None, int]
     judge: Judge = field(init=False)
     group: asyncio.TaskGroup = field(default_factory=asyncio.TaskGroup)
     inputs: list[Any] = field(default_factory=list)
     input_hashes: list[bytes] = field(default_factory=list)
     finished: dict[str, int] = field(default_factory=dict)
+    completions: int = 0
+    best: float = 0.0
+    solving: int = 0
     runs: dict[str, asyncio.Task[tuple[Outcome, ...]]] = field(default_factory=dict)  # by program hash
 
     async def search(self) -> bool:
-        """Spend the task's budget; everything that comes of it goes to the archive.
+        """Spend what the task has been granted; everything that comes of it goes to the archive.
 
         Returns whether it is spent: False where the search was stopped before.
         """
@@ -99,6 +110,7 @@ class TaskSearch:
             pool = await self._sample()
             if pool is None:
                 return False
+            self.counted[None] = config.samples  # at least as many as there are requests
             islands = [group.create_task(self._refine(island, pool)) for island in range(config.islands)]
         return all(island.result() for island in islands)
 
@@ -135,7 +147,7 @@ class TaskSearch:
         selector = make_selector(config.selector, config.rex_c)
         pool = list(samples)
         solved = 0
-        budget = island_budget(config.refinements, config.islands, island)
+        budget = island_budget(self.refinements, config.islands, island)
         sizes = request_sizes(self.finished, config.iteration, "refine", island, budget, config.refinements_per_request)
         for step, n in enumerate(sizes):
             if solved * config.islands >= config.early_stop:
@@ -192,8 +204,19 @@ class TaskSearch:
         if key not in self.finished:
             return []
         attempts = self.bench.archive.replay(self.judge, key)
-        self.bench.progress.add(attempts, new=False)
+        self._note(attempts, island, step, new=False)
         return attempts
+
+    def _note(self, attempts: Sequence[Attempt], island: int | None, step: int, new: bool) -> None:
+        """Count a request's attempts; whoever watches sees those of earlier rounds once."""
+        eligible = [attempt for attempt in attempts if attempt.eligible]
+        self.completions += len(attempts)
+        self.best = max([self.best, *(attempt.train_accuracy for attempt in eligible)])
+        self.solving += sum(attempt.solves_examples for attempt in eligible)
+        if new or step >= self.counted.get(island, 0):
+            self.bench.progress.add(attempts, new)
+            if island is not None:
+                self.counted[island] = step + 1
 
     async def _ask(
         self, phase: Phase, island: int | None, step: int, parents: tuple[str, ...], prompt: Prompt, n: int
@@ -232,7 +255,7 @@ class TaskSearch:
             if record.program is not None:  # from now on the archive knows what it did
                 self.runs.pop(record.program.hash, None)
         attempts = [self.judge.attempt(request, position, record) for position, record in enumerate(records)]
-        bench.progress.add(attempts, new=True)
+        self._note(attempts, island, step, new=True)
         return attempts
 
     async def _run(self, prefill: str, completion: Completion) -> Record:
