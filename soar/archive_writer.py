@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import IO
 
 from soar.archive import Archive, ArchiveError, clear_errors
+from soar.archive_merging import absorb
 from soar.archive_schema import APPLICATION_ID, MIGRATIONS, SCHEMA, SCHEMA_VERSION
 from soar.program import Program
 from soar.records import Record, Request
@@ -96,6 +97,26 @@ class ArchiveWriter(Archive):
         rows = [(iteration, number, task_hash, refinements) for task_hash, refinements in decision.items()]
         with self._transaction():
             self._connection.executemany("INSERT INTO decision VALUES (?, ?, ?, ?)", rows)
+
+    def absorb(self, path: Path) -> None:
+        """Take in everything that another archive holds, or nothing; what is known already is kept once.
+
+        Raises:
+            ArchiveError: both hold the same request with different contents, or it cannot be read or written.
+        """
+        with clear_errors(self.path):
+            self._connection.execute("ATTACH ? AS other", (f"{path.absolute().as_uri()}?mode=ro",))
+        try:
+            with self._transaction():
+                conflict = absorb(self._connection)
+        finally:
+            with clear_errors(self.path):
+                self._connection.execute("DETACH other")
+        if conflict is not None:
+            raise ArchiveError(
+                f"{path} and {self.path} hold different answers to request {conflict[1]} of task {conflict[0]}: "
+                "they are not parts of one search. Give each machine tasks of its own"
+            )
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:

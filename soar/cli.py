@@ -177,6 +177,30 @@ def show(
 
 
 @app.command()
+def export(
+    run: Annotated[Path, typer.Argument(help="Folder of a run.")],
+    file: Annotated[Path, typer.Argument(help="The .parquet file to write.")],
+    iteration: Annotated[int | None, typer.Option(help="Round of the loop; without it, the last one.")] = None,
+) -> None:
+    """Write all attempts of a run to a Parquet file, a row per completion."""
+    from soar.search import load_run
+
+    typer.echo(f"{load_run(run, iteration).to_parquet(file)} rows in {file}")
+
+
+@app.command()
+def merge(
+    target: Annotated[Path, typer.Argument(help="Folder of the merged run; new, or one to add to.")],
+    runs: Annotated[list[Path], typer.Argument(help="Folders of runs of one search, each with tasks of its own.")],
+) -> None:
+    """Merge runs of several machines into one."""
+    from soar.merging import merge_runs
+
+    counts = merge_runs(target, runs)
+    typer.echo(f"{target}: " + ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in counts.items()))
+
+
+@app.command()
 def doctor() -> None:
     """Show what this machine offers: packages, processors, layers of the sandbox."""
     from soar.doctor import report

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import re
@@ -22,7 +23,7 @@ def soar(*arguments: str, folder: Path | None = None) -> subprocess.CompletedPro
 def test_help_names_every_command() -> None:
     done = soar("--help")
     assert done.returncode == 0
-    assert all(command in done.stdout for command in ("search", "tasks", "show", "doctor"))
+    assert all(command in done.stdout for command in ("search", "tasks", "show", "export", "merge", "doctor"))
 
 
 def test_help_is_quick_and_pulls_in_nothing_heavy() -> None:
@@ -84,6 +85,18 @@ def test_a_stop_file_stops_and_the_same_command_goes_on(tmp_path: Path) -> None:
     assert stopped.returncode == 0 and "stopped: the stop file" in stopped.stderr and "goes on" in stopped.stderr
     assert json.loads(stopped.stdout)["stats"]["completions"] == 0
     assert json.loads(soar(*command).stdout)["stats"]["completions"] == 16
+
+
+def test_runs_are_merged_and_exported(tmp_path: Path) -> None:
+    for part, task in (("a", "3c9b0459"), ("b", "74dd1130")):
+        assert soar("search", task, *SMALL, "--run", part, folder=tmp_path).returncode == 0
+    merged = soar("merge", "both", "a", "b", folder=tmp_path)
+    assert merged.returncode == 0 and "32 completions" in merged.stdout
+    done = soar("export", "both", "both.parquet", folder=tmp_path)
+    if importlib.util.find_spec("pyarrow"):
+        assert "32 rows in both.parquet" in done.stdout
+    else:
+        assert done.returncode == 2 and "pip install 'soar-search[train]'" in done.stderr
 
 
 def _answers(done: subprocess.CompletedProcess[str]) -> object:

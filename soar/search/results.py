@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from soar.archive import Archive
+from soar.export import to_dataset, to_parquet
 from soar.search.config import SearchConfig
 from soar.search.result import SearchResult
 from soar.search.run_folder import RunFolder
 from soar.task import Task
 
 if TYPE_CHECKING:
+    from datasets import Dataset
     from rich.console import RenderableType
 
 
@@ -113,6 +115,23 @@ class SearchResults(Mapping[str, SearchResult]):
         """The summary and each task's result as JSON data."""
         return {"summary": asdict(self.summary), "results": {id: result.to_json() for id, result in self.items()}}
 
+    def to_parquet(self, path: str | Path) -> int:
+        """Write all attempts to a Parquet file, a row per completion (see `soar.export`); return their number.
+
+        Raises:
+            ExportError: pyarrow is not installed.
+        """
+        return to_parquet(path, self._archive, self._tasks.values(), self._config.iteration, self._config.rules)
+
+    def to_dataset(self) -> Dataset:
+        """Return all attempts as a `datasets.Dataset`, which lies in the run's folder, not in memory.
+
+        Raises:
+            ExportError: datasets is not installed.
+        """
+        tasks, config = self._tasks.values(), self._config
+        return to_dataset(self.run, self._archive, tasks, config.iteration, config.rules)
+
     def __repr__(self) -> str:
         return f"<SearchResults of {len(self)} tasks in {self.run}>"
 
@@ -147,7 +166,7 @@ def load_run(run: str | Path, iteration: int | None = None) -> SearchResults:
     """
     folder = RunFolder(Path(run).absolute())
     config = folder.config(iteration)
-    return SearchResults(folder, folder.tasks(), config)
+    return SearchResults(folder, folder.tasks(), config, folder.skipped(config.iteration))
 
 
 def _mean(values: list[Any]) -> float | None:

@@ -46,7 +46,7 @@ def run_session(
         asker = make_asker(opened, config)
         plan = make_plan(wanted, asker, config)
         archive = stack.enter_context(ArchiveWriter(folder.archive))
-        folder.claim(config, opened, plan.prompt_sets, wanted)
+        folder.claim(config, opened, plan.prompt_sets, wanted, plan.skipped)
         budget = len(plan.work) * (config.samples + config.refinements)
         progress = Progress(len(plan.work), budget, plan.skipped, plan.dropped, stop)
         yield from run_engine(plan, Bench(asker, sandbox, archive, config, progress), folder)
