@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import functools
 import json
 import operator
@@ -156,6 +157,9 @@ def show(
     prompt_set: Annotated[
         str | None, typer.Option(help="Another prompt set than the model's own: soar, golden, grids, ..., or a folder.")
     ] = None,
+    task: Annotated[
+        str | None, typer.Option(help="Of a run, show this task, and how its best program came about.")
+    ] = None,
     save: Annotated[Path | None, typer.Option(help="Write the picture of a task to this .svg or .png file.")] = None,
 ) -> None:
     """Draw a task, or the results of a run."""
@@ -163,17 +167,15 @@ def show(
 
     console = Console()
     if (Path(what) / "archive.sqlite").exists():
-        from soar.search import load_run
-
-        console.print(load_run(what))
+        _show_run(what, task)
         return
-    for task in _each(_tasks(what)):
+    for found in _each(_tasks(what)):
         if prompt:
-            _show_prompt(task, model, prompt_set)
+            _show_prompt(found, model, prompt_set)
         elif save is not None:
-            task.save(save)
+            found.save(save)
         else:
-            console.print(task)
+            console.print(found)
 
 
 @app.command()
@@ -227,6 +229,27 @@ def _is_task(tasks: object) -> bool:
     from soar.task import Task
 
     return isinstance(tasks, Task)
+
+
+def _show_run(run: str, id: str | None) -> None:
+    from rich.console import Console
+
+    from soar.search import ConfigError, load_run
+    from soar.search.lineage import line_text, short_line
+
+    results, console = load_run(run), Console()
+    if id is None:
+        console.print(results)
+        typer.echo("Best programs and how they were found (--task ID shows one in full):")
+        for result in results.values():
+            if result.best is not None:
+                typer.echo(f"{result.task.id}: {short_line(result.line)}")
+        return
+    if id not in results:
+        near = difflib.get_close_matches(id, results, n=1)
+        raise ConfigError(f"no task {id} in {run}" + (f"; nearest: {near[0]}" if near else ""))
+    console.print(results[id])
+    typer.echo(f"How it was found:\n{line_text(results[id].line)}")
 
 
 def _show_prompt(task: Task, model_name: str, prompt_set: str | None) -> None:

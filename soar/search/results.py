@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from html import escape
@@ -30,8 +31,10 @@ class Summary:
         outputs_solved: share of all test outputs that a prediction gets right (Kaggle's score).
         tasks_solved: number of tasks with every test input right.
         oracle: as `mean_solved`, were every attempt a prediction: what no vote can exceed.
+        gap: `oracle` less `mean_solved`: what a better vote could win.
         examples_solved: number of tasks with an eligible program that solves all examples.
-        completions, parse_failures, programs, tokens: in sum over the tasks.
+        completions, parse_failures, programs, unique_outputs, tokens: in sum over the tasks, as in `Stats`.
+        failures: attempts that failed to run, by status.
     """
 
     tasks: int
@@ -41,10 +44,13 @@ class Summary:
     outputs_solved: float | None
     tasks_solved: int
     oracle: float | None
+    gap: float | None
     examples_solved: int
     completions: int
     parse_failures: int
     programs: int
+    unique_outputs: int
+    failures: dict[str, int]
     tokens: int
 
 
@@ -96,18 +102,23 @@ class SearchResults(Mapping[str, SearchResult]):
         graded = [result for result in results if result.hits and None not in result.hits]
         outputs = [hit for result in graded for hit in result.hits]
         stats = [result.stats for result in results]
+        mean_solved = _mean([_mean(result.hits) for result in graded])
+        oracle = _mean([_mean(result.reached) for result in graded])
         return Summary(
             tasks=len(self),
             searched=len(self) - len(self.skipped),
             graded=len(graded),
-            mean_solved=_mean([_mean(result.hits) for result in graded]),
+            mean_solved=mean_solved,
             outputs_solved=_mean(outputs),
             tasks_solved=sum(result.solved is True for result in graded),
-            oracle=_mean([_mean(result.reached) for result in graded]),
+            oracle=oracle,
+            gap=None if oracle is None or mean_solved is None else oracle - mean_solved,
             examples_solved=sum(one.solving_examples > 0 for one in stats),
             completions=sum(one.completions for one in stats),
             parse_failures=sum(one.parse_failures for one in stats),
             programs=sum(one.programs for one in stats),
+            unique_outputs=sum(one.unique_outputs for one in stats),
+            failures=dict(sorted(sum((Counter(one.failures) for one in stats), Counter[str]()).items())),
             tokens=sum(one.tokens for one in stats),
         )
 
@@ -189,12 +200,17 @@ def _lines(summary: Summary) -> list[str]:
         lines.append(
             f"Solved: {summary.tasks_solved} of {summary.graded} tasks with every test input right; "
             f"{summary.mean_solved:.2%} as mean over tasks (the paper's reading), {summary.outputs_solved:.2%} of all "
-            f"test outputs (Kaggle's); oracle {summary.oracle:.2%}"
+            f"test outputs (Kaggle's); oracle {summary.oracle:.2%}, which the vote misses by "
+            f"{100 * (summary.gap or 0):.2f} points"
         )
     lines.append(
         f"Programs that solve all examples: in {summary.examples_solved} of {summary.tasks} tasks; "
         f"{summary.completions} completions, {summary.programs} programs, {summary.parse_failures} without a program"
     )
+    if summary.completions:
+        parts = {"no program": summary.parse_failures, **summary.failures}
+        rates = ", ".join(f"{name} {count / summary.completions:.1%}" for name, count in parts.items())
+        lines.append(f"Failed: {rates} of the completions; {summary.unique_outputs} different answers to tests")
     if summary.searched < summary.tasks:
         lines.append(f"Not searched: {summary.tasks - summary.searched} tasks")
     return lines
