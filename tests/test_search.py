@@ -113,6 +113,16 @@ def _completions(run: Path) -> int:
         return archive.counts()["completions"]
 
 
+def test_the_best_of_equals_does_not_depend_on_timing(tmp_path: Path) -> None:
+    options = SMALL | {"samples": 32, "refinements": 0, "samples_per_request": 4}
+    solver = "```python\ndef transform(grid):\n    return [row[::-1] for row in grid]\n```"
+    for latency in (0.0, 0.02):
+        model = ScriptedModel([solver], latency=lambda rng, most=latency: rng.random() * most)
+        result = soar.search(TASKS["task0"], model, run=tmp_path / str(latency), **options)
+        keys = [attempt.key for attempt in result.attempts]
+        assert keys == [f"0/sample/-/{step}/{place}" for step in range(8) for place in range(4)]
+
+
 def test_a_finished_search_is_only_read_again(tmp_path: Path) -> None:
     first = soar.search(TASKS, ScriptedModel(script), run=tmp_path, **SMALL)
     before, model = content(tmp_path), ScriptedModel(script)

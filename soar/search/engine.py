@@ -58,7 +58,7 @@ def run_engine(plan: Plan, bench: Bench, folder: RunFolder) -> Generator[Snapsho
         ModelError, SandboxError, ArchiveError: as they come; what was recorded before stays.
     """
     snapshots: queue.SimpleQueue[Snapshot | None] = queue.SimpleQueue()
-    thread = _EngineThread(_search_all(plan, bench, folder, snapshots))
+    thread = _EngineThread(search_all(plan, bench, folder, snapshots))
     thread.start()
     try:
         while (snapshot := _next(snapshots, bench.progress)) is not None:
@@ -75,9 +75,13 @@ def _next(snapshots: queue.SimpleQueue[Snapshot | None], progress: Progress) -> 
         return progress.snapshot()
 
 
-async def _search_all(
+async def search_all(
     plan: Plan, bench: Bench, folder: RunFolder, snapshots: queue.SimpleQueue[Snapshot | None]
 ) -> None:
+    """Search all tasks of a plan in the running event loop; put a snapshot whenever a task ends, and None at last.
+
+    Raises: as `run_engine`.
+    """
     progress = bench.progress
     for id, count in plan.dropped.items():
         folder.log({"task": id, "dropped_examples": count})

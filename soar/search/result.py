@@ -98,10 +98,10 @@ class _Scan:
     def watch(self, attempts: Iterator[tuple[int, Attempt]], task: Task) -> Iterator[Attempt]:
         """Pass the attempts on, taking notes."""
         self.reached = [False] * len(task.test)
-        ranks: list[tuple[float, bool, int, int]] = []
-        for number, attempt in attempts:
+        ranks: list[tuple[float, bool, int, int, int]] = []
+        for place, (number, attempt) in enumerate(attempts):  # numbers tell what was recorded first, places do not
             length = len(attempt.program.source) if attempt.program else 1 << 60
-            ranks.append((-attempt.train_accuracy, not attempt.eligible, length, number))
+            ranks.append((-attempt.train_accuracy, not attempt.eligible, length, place, number))
             outcomes = (*attempt.train, *attempt.test)
             failure = next((outcome.status for outcome in outcomes if outcome.status != "ok"), None)
             self.failures[failure or "none"] += 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from soar.archive_writer import ArchiveWriter
 from soar.models.base import Completion, Prompt
@@ -13,7 +13,7 @@ from soar.program import Attempt, Phase, Program
 from soar.prompting import PromptSet
 from soar.records import Judge, Record, Request, hashes, prompt_hash, request_key, task_inputs
 from soar.replies import ENTRY_POINT, ParseFailure
-from soar.sandbox import Sandbox
+from soar.sandbox.encoding import Value
 from soar.sandbox.outcome import Outcome
 from soar.search.asking import Asker
 from soar.search.config import SearchConfig
@@ -27,12 +27,20 @@ from soar.task import Task
 LOOKAHEAD = 4  # sampling requests under way for one task
 
 
+class Runner(Protocol):
+    """Runs programs; `soar.sandbox.Sandbox` does."""
+
+    async def submit(self, source: str, inputs: Sequence[Value], entry_point: str) -> Sequence[Outcome]:
+        """Return what a program did on each input, in order."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Bench:
     """What all tasks of a search share."""
 
     asker: Asker
-    sandbox: Sandbox
+    sandbox: Runner
     archive: ArchiveWriter
     config: SearchConfig
     progress: Progress
