@@ -9,6 +9,7 @@ from dataclasses import replace
 from soar.models.base import Completion, LanguageModel, ModelError, Prompt, Reply, Sampling
 from soar.search.config import ConfigError
 from soar.search.keys import keyed_seed
+from soar.search.places import Places
 
 
 class Asker:
@@ -29,14 +30,15 @@ class Asker:
         self.model = model
         self.sampling = sampling
         self.concurrency = concurrency or model.capabilities.max_concurrency
-        self._slots = asyncio.Semaphore(self.concurrency)
+        self.places = Places(self.concurrency)
 
     async def ask(
-        self, prompt: Prompt, n: int, max_tokens: int, seed: int, stopped: Callable[[], bool]
+        self, prompt: Prompt, n: int, max_tokens: int, seed: int, chain: int, stopped: Callable[[], bool]
     ) -> Reply | None:
         """Return `n` completions, from several requests where the model gives one at a time.
 
-        None where `stopped` says so before anything is sent: asked once, when the model has a place free.
+        None where `stopped` says so before anything is sent: asked once, when the model has a place free. For `chain`
+        see `Places`.
 
         Raises:
             ModelError: the model could not answer, or not with `n` completions.
@@ -46,7 +48,7 @@ class Asker:
 
         async def send(count: int, seed: int) -> Reply | None:
             nonlocal begun
-            async with self._slots:
+            async with self.places.place(chain):
                 if not begun and stopped():
                     return None
                 begun = True  # what is sent in several requests is sent whole

@@ -121,6 +121,7 @@ class _Rounds:
         for number, hash, (task, prompt_set, prompt) in self.turns:
             granted = await self.ledger.granted(number, hash)
             if granted is None:
+                self.bench.asker.places.longest_first = True  # no task is left to begin
                 return
             if number == 0 or granted > self.states[hash].granted:
                 limit = max_tokens(self.bench.config, prompt_set)

@@ -146,7 +146,8 @@ class TaskSearch:
         return None if None in done else [entry for one in done if one for entry in one[1]]
 
     async def _sample_once(self, step: int, n: int) -> tuple[int, list[Entry]] | None:
-        attempts = await self._ask("sample", None, step, (), self.prompt, n)
+        chain = self.refinements + self.bench.config.samples  # all refinements wait for the samples
+        attempts = await self._ask("sample", None, step, (), self.prompt, n, chain)
         return None if attempts is None else (_solved(attempts), _entries(attempts))
 
     async def _refine(self, island: int, samples: Sequence[Entry]) -> bool:
@@ -154,7 +155,7 @@ class TaskSearch:
         config = self.bench.config
         selector = make_selector(config.selector, config.rex_c)
         pool = list(samples)
-        solved = 0
+        solved = asked = 0
         budget = island_budget(self.refinements, config.islands, island)
         sizes = request_sizes(self.finished, config.iteration, "refine", island, budget, config.refinements_per_request)
         for step, n in enumerate(sizes):
@@ -167,9 +168,10 @@ class TaskSearch:
                 parents, prompt = self._choose(selector, pool, island, step)
                 keys = tuple(parent.key for parent in parents)
                 selector.asked(keys, n)
-                attempts = await self._ask("refine", island, step, keys, prompt, n)
+                attempts = await self._ask("refine", island, step, keys, prompt, n, budget - asked)
                 if attempts is None:
                     return False
+            asked += n
             solved += _solved(attempts)
             pool += _entries(attempts)
         return True
@@ -227,7 +229,7 @@ class TaskSearch:
                 self.counted[island] = step + 1
 
     async def _ask(
-        self, phase: Phase, island: int | None, step: int, parents: tuple[str, ...], prompt: Prompt, n: int
+        self, phase: Phase, island: int | None, step: int, parents: tuple[str, ...], prompt: Prompt, n: int, chain: int
     ) -> list[Attempt] | None:
         """Return a request's attempts: from the archive, or from the model and then recorded there.
 
@@ -252,7 +254,7 @@ class TaskSearch:
             adapter=model.adapter,
             prompt_set=f"{self.prompt_set.name}:{self.prompt_set.hash}",
         )
-        reply = await bench.asker.ask(prompt, n, self.max_tokens, request.seed, bench.progress.stop)
+        reply = await bench.asker.ask(prompt, n, self.max_tokens, request.seed, chain, bench.progress.stop)
         if reply is None:
             return None
         async with asyncio.TaskGroup() as group:
