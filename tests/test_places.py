@@ -25,10 +25,10 @@ async def served(chains: Sequence[int], longest_first: bool) -> list[str]:
 
 @pytest.mark.parametrize(
     ("longest_first", "order"),
-    [(False, ["0:1", "1:5", "2:9", "3:9"]), (True, ["0:1", "2:9", "3:9", "1:5"])],
+    [(False, ["0:7", "2:5", "1:9", "3:9"]), (True, ["0:7", "1:9", "3:9", "2:5"])],
 )
-def test_in_order_or_the_longest_chain_first(longest_first: bool, order: list[str]) -> None:
-    assert asyncio.run(served([1, 5, 9, 9], longest_first)) == order
+def test_the_shortest_or_the_longest_chain_goes_first(longest_first: bool, order: list[str]) -> None:
+    assert asyncio.run(served([7, 9, 5, 9], longest_first)) == order
 
 
 def test_no_place_is_lost_when_waiting_is_cancelled() -> None:

@@ -10,15 +10,16 @@ from contextlib import asynccontextmanager
 class Places:
     """A bound on the requests under way.
 
-    While there are tasks that have not begun, places are given in the order of asking. After that the longest chain
-    goes first: refinements of an island follow one another, so the island with most of them to come decides when the
-    search ends, and the model would run ever emptier waiting for it.
+    Refinements of an island follow one another, so towards the end of a search the islands with most of them to come
+    decide how long the model runs half empty. While there are tasks that have not begun, the shortest chain goes first:
+    tasks end one by one and others begin, instead of all in step. After that the longest goes first, and all end
+    together. Of equals the first to ask goes first.
 
     Args:
         count: of places.
 
     Attributes:
-        longest_first: whether the longest chain goes first.
+        longest_first: whether the longest chain goes first, else the shortest.
     """
 
     def __init__(self, count: int) -> None:
@@ -53,6 +54,7 @@ class Places:
         if not self._waiting:
             self._free += 1
             return
-        first = max(self._waiting, key=lambda one: one[0]) if self.longest_first else self._waiting[0]
+        choose = max if self.longest_first else min
+        first = choose(self._waiting, key=lambda one: one[0])
         self._waiting.remove(first)
         first[1].set_result(None)
