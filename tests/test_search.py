@@ -140,8 +140,18 @@ def test_without_test_outputs_the_search_is_the_same(tmp_path: Path) -> None:
     assert blind.summary.mean_solved is None and blind.summary.graded == 0
 
 
-def test_string_problems_are_searched_by_the_same_call(tmp_path: Path) -> None:
-    line = {"id": "reverse", "train": [{"input": "abc", "output": "cba"}], "test": [{"input": "xyz", "output": "zyx"}]}
+@pytest.mark.parametrize(
+    ("train", "test", "shown"),
+    [
+        (("abc", "cba"), ("xyz", "zyx"), '"abc" -> "cba"'),
+        (([1, "b", None], [None, "b", 1]), ([[], {"k": 0.5}], [{"k": 0.5}, []]), '[1,"b",null] -> [null,"b",1]'),
+    ],
+)
+def test_string_and_list_problems_are_searched_by_the_same_call(
+    tmp_path: Path, train: tuple[object, object], test: tuple[object, object], shown: str
+) -> None:
+    examples = [[{"input": pair[0], "output": pair[1]}] for pair in (train, test)]
+    line = {"id": "reverse", "train": examples[0], "test": examples[1]}
     (tmp_path / "problems.jsonl").write_text(json.dumps(line) + "\n")
     replies = [
         "```python\ndef transform(value):\n    return value[::-1]\n```",
@@ -149,8 +159,8 @@ def test_string_problems_are_searched_by_the_same_call(tmp_path: Path) -> None:
     ]
     model = ScriptedModel(replies)
     result = soar.search(soar.load_tasks(tmp_path / "problems.jsonl"), model, **SMALL)["reverse"]
-    assert result.solved is True and result.predictions[0].outputs == ("zyx",)
-    assert '"abc" -> "cba"' in model.requests[0][0].text
+    assert result.solved is True and result.predictions[0].outputs == (test[1],)
+    assert shown in model.requests[0][0].text.replace(", ", ",")
 
 
 def test_a_model_for_grids_only_skips_other_values(tmp_path: Path) -> None:
