@@ -66,9 +66,10 @@ class Archive:
             (application,) = self._connection.execute("PRAGMA application_id").fetchone()
         if application != APPLICATION_ID:
             raise ArchiveError(f"{self.path} is an SQLite file, but not an archive of soar's")
-        if version != SCHEMA_VERSION:
+        if not 1 <= version <= SCHEMA_VERSION:
             raise ArchiveError(
-                f"{self.path} has schema version {version}, this soar reads {SCHEMA_VERSION}: use the soar that made it"
+                f"{self.path} has schema version {version}, this soar reads up to {SCHEMA_VERSION}: "
+                "use the soar that made it, or a newer one"
             )
 
     def attempts(self, task: Task, iteration: int | None = None, rules: Collection[Rule] = RULES) -> Iterator[Attempt]:
@@ -108,6 +109,14 @@ class Archive:
         """Return the attempts of one finished request for the judge's task, in order; none where it is not finished."""
         place = (judge.task.content_hash, key)
         return [attempt for _, attempt in self._read(judge, "task_hash = ? AND key = ?", place)]
+
+    def find(self, judge: Judge, key: str) -> Attempt:
+        """Return the attempt with this key at the judge's task. Raises KeyError where there is none."""
+        request, _, position = key.rpartition("/")
+        place = (judge.task.content_hash, request, int(position))
+        for _, attempt in self._read(judge, "task_hash = ? AND key = ? AND position = ?", place):
+            return attempt
+        raise KeyError(key)
 
     def outcomes(self, program: Program, inputs: Collection[bytes]) -> tuple[Outcome, ...] | None:
         """Return what a program did on inputs with these hashes, in order; None unless all are known."""

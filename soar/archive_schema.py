@@ -2,8 +2,18 @@
 
 from __future__ import annotations
 
-SCHEMA_VERSION = 1
-SCHEMA = """
+SCHEMA_VERSION = 2
+DECISION = """
+CREATE TABLE decision (            -- how a budget was divided: further refinements of a task in a round
+    iteration INTEGER NOT NULL,
+    round INTEGER NOT NULL,
+    task_hash TEXT NOT NULL,
+    refinements INTEGER NOT NULL,
+    PRIMARY KEY (iteration, round, task_hash)
+) WITHOUT ROWID;
+"""
+SCHEMA = (
+    """
 CREATE TABLE request (             -- one prompt's n completions, written when all of them have been run
     id INTEGER PRIMARY KEY,
     task_hash TEXT NOT NULL,       -- content of the task, test outputs left out
@@ -58,5 +68,7 @@ CREATE TABLE outcome (
     PRIMARY KEY (program_id, input_hash)
 ) WITHOUT ROWID;
 """
-
+    + DECISION
+)
+MIGRATIONS = {1: DECISION}  # version -> what makes the next one of it; readers can do without
 APPLICATION_ID = 0x534F4152  # "SOAR", in the file's header

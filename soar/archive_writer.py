@@ -8,14 +8,15 @@ import json
 import os
 import time
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import IO
 
 from soar.archive import Archive, ArchiveError, clear_errors
-from soar.archive_schema import APPLICATION_ID, SCHEMA, SCHEMA_VERSION
+from soar.archive_merging import absorb
+from soar.archive_schema import APPLICATION_ID, MIGRATIONS, SCHEMA, SCHEMA_VERSION
 from soar.program import Program
 from soar.records import Record, Request
 from soar.sandbox.encoding import Value, encode
@@ -45,7 +46,15 @@ class ArchiveWriter(Archive):
                     header = f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {SCHEMA_VERSION};"
                     self._connection.executescript(f"BEGIN; {header} {SCHEMA} COMMIT;")
             self._check_version()
+            self._migrate()
             stack.pop_all()
+
+    def _migrate(self) -> None:
+        """Bring an archive that an older soar made to the present version, step by step, each whole or not at all."""
+        with clear_errors(self.path):
+            (version,) = self._connection.execute("PRAGMA user_version").fetchone()
+            for old in range(version, SCHEMA_VERSION):
+                self._connection.executescript(f"BEGIN; {MIGRATIONS[old]} PRAGMA user_version = {old + 1}; COMMIT;")
 
     def record(self, request: Request, prompt_tokens: int, inputs: Sequence[bytes], records: Sequence[Record]) -> None:
         """Write a finished request with everything that belongs to it, or nothing.
@@ -73,6 +82,41 @@ class ArchiveWriter(Archive):
                 )  # fmt: skip
                 if program_id is not None:
                     self._insert_outcomes(program_id, dict(zip(inputs, record.outcomes, strict=True)))
+
+    def decisions(self, iteration: int) -> list[dict[str, int]]:
+        """Return for each round of a budget the further refinements of each task, by content hash."""
+        query = "SELECT round, task_hash, refinements FROM decision WHERE iteration = ? ORDER BY round"
+        rounds: list[dict[str, int]] = []
+        for number, task_hash, refinements in self._connection.execute(query, (iteration,)):
+            rounds += [{} for _ in range(number + 1 - len(rounds))]
+            rounds[number][task_hash] = refinements
+        return rounds
+
+    def decide(self, iteration: int, number: int, decision: Mapping[str, int]) -> None:
+        """Record a round's decision, once and for all. Raises ArchiveError."""
+        rows = [(iteration, number, task_hash, refinements) for task_hash, refinements in decision.items()]
+        with self._transaction():
+            self._connection.executemany("INSERT INTO decision VALUES (?, ?, ?, ?)", rows)
+
+    def absorb(self, path: Path) -> None:
+        """Take in everything that another archive holds, or nothing; what is known already is kept once.
+
+        Raises:
+            ArchiveError: both hold the same request with different contents, or it cannot be read or written.
+        """
+        with clear_errors(self.path):
+            self._connection.execute("ATTACH ? AS other", (f"{path.absolute().as_uri()}?mode=ro",))
+        try:
+            with self._transaction():
+                conflict = absorb(self._connection)
+        finally:
+            with clear_errors(self.path):
+                self._connection.execute("DETACH other")
+        if conflict is not None:
+            raise ArchiveError(
+                f"{path} and {self.path} hold different answers to request {conflict[1]} of task {conflict[0]}: "
+                "they are not parts of one search. Give each machine tasks of its own"
+            )
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:

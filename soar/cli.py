@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import difflib
+import functools
 import json
+import operator
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,6 +17,7 @@ from soar.errors import SoarError
 
 if TYPE_CHECKING:
     from soar.datasets import TaskSet
+    from soar.search.stoppers import Stopper
     from soar.task import Task
 
 app = typer.Typer(
@@ -41,6 +46,26 @@ def search(
     run: Annotated[
         Path | None, typer.Option(help="Folder of the run; the same command goes on where it was killed.")
     ] = None,
+    budget: Annotated[
+        str, typer.Option(help="fixed: the same for every task; adaptive: more where more is likely to pay.")
+    ] = "fixed",
+    selector: Annotated[
+        str, typer.Option(help="What picks programs to refine: rex, uniform, best, crossover.")
+    ] = "rex",
+    prompt_set: Annotated[
+        str | None, typer.Option(help="Another prompt set than the model's own: soar, golden, grids, ..., or a folder.")
+    ] = None,
+    drop_examples: Annotated[
+        bool, typer.Option("--drop-examples", help="Show fewer examples where a prompt is too long, instead of none.")
+    ] = False,
+    max_programs: Annotated[
+        int | None, typer.Option(help="Stop once there are so many programs, over all tasks.")
+    ] = None,
+    max_tokens: Annotated[
+        int | None, typer.Option(help="Stop once the model has written so many tokens, over all tasks.")
+    ] = None,
+    max_seconds: Annotated[float | None, typer.Option(help="Stop after so many seconds.")] = None,
+    stop_file: Annotated[Path | None, typer.Option(help="Stop once this file is there.")] = None,
     limit: Annotated[int | None, typer.Option(help="Search only the first LIMIT tasks of a set.", min=1)] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print predictions as JSON, and nothing else, on standard output.")
@@ -57,17 +82,42 @@ def search(
     found = _tasks(tasks)
     if limit is not None and not _is_task(found):
         found = found[:limit]  # type: ignore[index]
-    options: dict[str, Any] = {"samples": samples, "refinements": refinements, "seed": seed}
+    options: dict[str, Any] = {
+        "samples": samples,
+        "refinements": refinements,
+        "seed": seed,
+        "budget": budget,
+        "selector": selector,
+        "prompt_set": prompt_set,
+        "drop_examples": drop_examples,
+    }
+    stop = _stopper(max_programs, max_tokens, max_seconds, stop_file)
+    kept = f"what was found is in {run}: the same command goes on from there" if run else "no --run was given"
     try:
-        result = search_tasks(found, model=model, run=run, **options)
+        result = search_tasks(found, model=model, run=run, stop=stop, **options)
     except KeyboardInterrupt:
-        kept = f"what was found is in {run}: the same command goes on from there" if run else "no --run was given"
         typer.secho(f"soar: interrupted; {kept}", fg="yellow", err=True)
         raise typer.Exit(130) from None
     if as_json:
         typer.echo(json.dumps(result.to_json()))
     else:
         Console().print(result)
+    if result.stopped is not None:
+        typer.secho(f"soar: stopped: {result.stopped}; {kept}", fg="yellow", err=True)
+        raise typer.Exit(130 if result.stopped == "Ctrl-C" else 0)
+
+
+def _stopper(programs: int | None, tokens: int | None, seconds: float | None, file: Path | None) -> Stopper | None:
+    from soar.search.stoppers import Programs, Seconds, StopFile, Tokens
+
+    wanted = [
+        None if programs is None else Programs(programs),
+        None if tokens is None else Tokens(tokens),
+        None if seconds is None else Seconds(seconds),
+        None if file is None else StopFile(file),
+    ]
+    given: list[Stopper] = [stopper for stopper in wanted if stopper is not None]
+    return functools.reduce(operator.or_, given) if given else None
 
 
 @app.command("tasks")
@@ -104,6 +154,12 @@ def show(
         bool, typer.Option("--prompt", help="Print what the model would see, and its length in tokens.")
     ] = False,
     model: Annotated[str, typer.Option(help="The model whose prompt is shown.")] = "mini",
+    prompt_set: Annotated[
+        str | None, typer.Option(help="Another prompt set than the model's own: soar, golden, grids, ..., or a folder.")
+    ] = None,
+    task: Annotated[
+        str | None, typer.Option(help="Of a run, show this task, and how its best program came about.")
+    ] = None,
     save: Annotated[Path | None, typer.Option(help="Write the picture of a task to this .svg or .png file.")] = None,
 ) -> None:
     """Draw a task, or the results of a run."""
@@ -111,17 +167,39 @@ def show(
 
     console = Console()
     if (Path(what) / "archive.sqlite").exists():
-        from soar.search import load_run
-
-        console.print(load_run(what))
+        _show_run(what, task)
         return
-    for task in _each(_tasks(what)):
+    for found in _each(_tasks(what)):
         if prompt:
-            _show_prompt(task, model)
+            _show_prompt(found, model, prompt_set)
         elif save is not None:
-            task.save(save)
+            found.save(save)
         else:
-            console.print(task)
+            console.print(found)
+
+
+@app.command()
+def export(
+    run: Annotated[Path, typer.Argument(help="Folder of a run.")],
+    file: Annotated[Path, typer.Argument(help="The .parquet file to write.")],
+    iteration: Annotated[int | None, typer.Option(help="Round of the loop; without it, the last one.")] = None,
+) -> None:
+    """Write all attempts of a run to a Parquet file, a row per completion."""
+    from soar.search import load_run
+
+    typer.echo(f"{load_run(run, iteration).to_parquet(file)} rows in {file}")
+
+
+@app.command()
+def merge(
+    target: Annotated[Path, typer.Argument(help="Folder of the merged run; new, or one to add to.")],
+    runs: Annotated[list[Path], typer.Argument(help="Folders of runs of one search, each with tasks of its own.")],
+) -> None:
+    """Merge runs of several machines into one."""
+    from soar.merging import merge_runs
+
+    counts = merge_runs(target, runs)
+    typer.echo(f"{target}: " + ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in counts.items()))
 
 
 @app.command()
@@ -153,16 +231,43 @@ def _is_task(tasks: object) -> bool:
     return isinstance(tasks, Task)
 
 
-def _show_prompt(task: Task, model_name: str) -> None:
-    from soar.models import open_model
-    from soar.prompting import load_prompt_set
+def _show_run(run: str, id: str | None) -> None:
+    from rich.console import Console
 
-    model = open_model(model_name)
-    prompt = load_prompt_set(model.prompt_set).render(task)
-    tokens = model.count_tokens([prompt])
-    model.close()
+    from soar.search import ConfigError, load_run
+    from soar.search.lineage import line_text, short_line
+
+    results, console = load_run(run), Console()
+    if id is None:
+        console.print(results)
+        typer.echo("Best programs and how they were found (--task ID shows one in full):")
+        for result in results.values():
+            if result.best is not None:
+                typer.echo(f"{result.task.id}: {short_line(result.line)}")
+        return
+    if id not in results:
+        near = difflib.get_close_matches(id, results, n=1)
+        raise ConfigError(f"no task {id} in {run}" + (f"; nearest: {near[0]}" if near else ""))
+    console.print(results[id])
+    typer.echo(f"How it was found:\n{line_text(results[id].line)}")
+
+
+def _show_prompt(task: Task, model_name: str, prompt_set: str | None) -> None:
+    from soar.models import open_model
+    from soar.search.config import SearchConfig
+    from soar.search.planning import max_tokens, prompt_sets_for
+
+    config = SearchConfig.of({"prompt_set": prompt_set})
+    with closing(open_model(model_name)) as model:
+        grids, values = prompt_sets_for(model, config)
+        chosen = grids if task.is_grid else values
+        prompt = chosen.render(task)
+        tokens = model.count_tokens([prompt])
     typer.echo(prompt.text)
-    typer.echo(f"-- {task.id}: {'unknown number of' if tokens is None else tokens[0]} tokens", err=True)
+    length = "unknown number of" if tokens is None else str(tokens[0])
+    window = model.capabilities.context_length
+    room = "" if window is None else f", {max_tokens(config, chosen)} more for the reply, window of {window}"
+    typer.echo(f"-- {task.id}, prompt set {chosen.name}: {length} tokens{room}", err=True)
 
 
 def main() -> None:

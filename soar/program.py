@@ -40,6 +40,7 @@ class Attempt:
         train: what the program did on each example's input, in order; empty without a program.
         test: what it did on each test input.
         train_accuracy: fraction of the examples solved exactly, h(p) in the paper.
+        solved: for each example whether it is solved exactly; empty without a program.
         broken_rules: eligibility rules that it breaks (see `soar.eligibility`); empty when eligible.
         tokens: length of the reply in tokens.
     """
@@ -60,6 +61,7 @@ class Attempt:
     broken_rules: tuple[str, ...] = ()
     tokens: int = 0
     logprob: float | None = None
+    solved: tuple[bool, ...] = ()
 
     @property
     def solves_examples(self) -> bool:

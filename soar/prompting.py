@@ -5,10 +5,12 @@ A prompt set is a folder of Jinja2 templates:
 - `sample.j2`: the prompt that asks for a program;
 - `refine.j2`: what follows it when there are parents to refine, so that both kinds begin with the same text;
 - `system.j2`, `prefill.j2` (optional): the system message, and the text with which the reply is made to begin;
-- `set.toml` (optional): settings, see `Settings`.
+- `set.toml` (optional): settings, see `Settings`;
+- other `.j2` files, which these include.
 
 Templates see `task`, `parents` (attempts), `few_shot` (a solved example, or None) and `entry_point`; the filters `grid`
-(rows of digits), `size` (`3x4`), `json`; the functions `matches` and `is_grid`; those of `soar.models.mini.notation`.
+(rows of digits), `transposed`, `size` (`3x4`), `json`; the functions `matches`, `is_grid`, and `grids_library` (the
+functions of `soar.grids`); those of `soar.models.mini.notation`.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ import functools
 import hashlib
 import tomllib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import jinja2
@@ -28,6 +30,7 @@ from soar.errors import SoarError
 from soar.models.base import Message, Prompt
 from soar.program import Attempt, Program
 from soar.replies import ENTRY_POINT, ParseFailure, parse_reply
+from soar.signatures import grids_library
 from soar.task import Grid, Task, canonical_json, is_grid, matches
 
 
@@ -41,6 +44,7 @@ class Settings(BaseModel):
     Attributes:
         raw: for models without a chat template: the reply, begun by the prefill, is the program as it stands.
         grids_only: its templates cannot show values other than grids.
+        parents: most attempts that its refinement prompt can show.
         max_tokens: longest reply worth asking for.
         samples_per_request: completions of the sampling prompt in one request.
     """
@@ -49,6 +53,7 @@ class Settings(BaseModel):
 
     raw: bool = False
     grids_only: bool = False
+    parents: PositiveInt = 1
     max_tokens: PositiveInt = 2048
     samples_per_request: PositiveInt = 32
 
@@ -98,6 +103,18 @@ class PromptSet:
         return self.templates[file].render(context) if file in self.templates else ""
 
 
+def without_largest(task: Task, parents: Sequence[Attempt], n: int) -> tuple[Task, tuple[Attempt, ...]]:
+    """Return the task without its `n` largest examples, and the parents without what they did on these.
+
+    Size is the length as JSON; of equals the later goes first. The order of the others stays.
+    """
+    sizes = [len(canonical_json([example.input, example.output])) for example in task.train]
+    order = sorted(range(len(sizes)), key=lambda i: (sizes[i], i))
+    kept = sorted(order[: len(order) - n])
+    shorter = replace(task, train=tuple(task.train[i] for i in kept))
+    return shorter, tuple(replace(parent, train=tuple(parent.train[i] for i in kept)) for parent in parents)
+
+
 def prompts_folder() -> Path:
     """Where the sets that come with soar lie: inside the installed package, or in the checkout."""
     installed = Path(__file__).parent / "_prompts"
@@ -105,7 +122,7 @@ def prompts_folder() -> Path:
 
 
 def load_prompt_set(name: str | Path) -> PromptSet:
-    """Load a prompt set by its name (`soar`, `values`, `mini`) or from a folder of one's own.
+    """Load a prompt set: `soar`, `crossover`, `golden`, `grids`, `values`, `mini`, or a folder of one's own.
 
     Raises:
         PromptError: no such set, a template missing or broken, or a bad `set.toml`.
@@ -131,6 +148,8 @@ def _load(folder: Path, files: tuple[tuple[Path, int], ...]) -> PromptSet:
     digest = hashlib.blake2b(digest_size=16)
     for file, content in contents.items():
         digest.update(f"{file}\0{len(content)}\0".encode() + content)
+        if b"grids_library" in content:
+            digest.update(grids_library().encode())
     environment = _environment(folder)
     try:
         settings = Settings.model_validate(tomllib.loads(contents.pop("set.toml", b"").decode()))
@@ -151,14 +170,20 @@ def _environment(folder: Path) -> jinja2.Environment:
         autoescape=False,
     )
     mini = {name: value for name, value in vars(notation).items() if name.startswith("mini_")}
-    environment.filters.update({"grid": grid_text, "size": size_text, "json": canonical_json, **mini})
-    environment.globals.update({"matches": matches, "is_grid": is_grid, **mini})
+    filters = {"grid": grid_text, "transposed": transposed, "size": size_text, "json": canonical_json}
+    environment.filters.update(filters | mini)
+    environment.globals.update({"matches": matches, "is_grid": is_grid, "grids_library": grids_library, **mini})
     return environment
 
 
 def grid_text(grid: Grid) -> str:
     """A grid as rows of digits, separated by spaces."""
     return "\n".join(" ".join(str(cell) for cell in row) for row in grid)
+
+
+def transposed(grid: Grid) -> Grid:
+    """A grid with rows and columns exchanged."""
+    return [list(column) for column in zip(*grid, strict=True)]
 
 
 def size_text(grid: Grid) -> str:

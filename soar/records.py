@@ -79,7 +79,9 @@ class Judge:
     task: Task
     rules: Collection[Rule] = RULES
     _grids: bool = field(init=False)
-    _verdicts: dict[str, tuple[float, tuple[Rule, ...]]] = field(init=False, default_factory=dict)  # by program hash
+    _verdicts: dict[str, tuple[tuple[bool, ...], tuple[Rule, ...]]] = field(
+        init=False, default_factory=dict
+    )  # by program hash
 
     def __post_init__(self) -> None:
         self._grids = self.task.without_test_outputs().is_grid
@@ -87,7 +89,7 @@ class Judge:
     def attempt(self, request: Request, position: int, record: Record) -> Attempt:
         """Return completion number `position` of a request as an attempt."""
         train, test = record.outcomes[: len(self.task.train)], record.outcomes[len(self.task.train) :]
-        accuracy, broken = self._verdict(record.program, train, test) if record.program else (0.0, ())
+        solved, broken = self._verdict(record.program, train, test) if record.program else ((), ())
         return Attempt(
             key=f"{request.key}/{position}",
             task_id=request.task_id,
@@ -101,22 +103,22 @@ class Judge:
             program=record.program,
             train=train,
             test=test,
-            train_accuracy=accuracy,
+            train_accuracy=sum(solved) / len(solved) if solved else 0.0,
             broken_rules=broken,
             tokens=record.completion.tokens,
             logprob=record.completion.logprob,
+            solved=solved,
         )
 
     def _verdict(
         self, program: Program, train: Sequence[Outcome], test: Sequence[Outcome]
-    ) -> tuple[float, tuple[Rule, ...]]:
-        """The share of examples solved, and the rules broken."""
+    ) -> tuple[tuple[bool, ...], tuple[Rule, ...]]:
+        """For each example whether it is solved, and the rules broken."""
         if program.hash not in self._verdicts:
             pairs = zip(train, self.task.train, strict=True)
-            right = sum(outcome.status == "ok" and matches(outcome.value, example.output) for outcome, example in pairs)
-            accuracy = right / len(self.task.train) if self.task.train else 0.0
+            solved = tuple(one.status == "ok" and matches(one.value, example.output) for one, example in pairs)
             broken = broken_rules(self.task, program, train, test, self.rules, self._grids)
-            self._verdicts[program.hash] = accuracy, broken
+            self._verdicts[program.hash] = solved, broken
         return self._verdicts[program.hash]
 
 

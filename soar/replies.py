@@ -29,8 +29,9 @@ class ParseFailure:
 def parse_reply(reply: str, prefill: str = "", raw: bool = False) -> str | ParseFailure:
     """Return the source of the program in `reply`, which continues `prefill`.
 
-    Tolerates thinking tags, prose around the code, several code blocks (the last that defines the entry point counts)
-    and a missing last fence. Source with syntax errors is still a program. With `raw`, everything is the program.
+    Tolerates thinking tags, prose around the code, several code blocks (the last that defines the entry point counts),
+    a missing last fence, and a reply that begins its program anew instead of continuing the prefill. Source with syntax
+    errors is still a program. With `raw`, everything is the program.
     """
     if not reply.strip():
         return ParseFailure("empty reply")
@@ -52,15 +53,21 @@ def _without_thinking(text: str) -> str:
 
 
 def _fenced_blocks(text: str) -> list[str]:
-    """The contents of all fenced blocks, in order; one that is never closed ends with the text."""
+    """The contents of all fenced blocks, in order.
+
+    One that is never closed ends where a fence with a language begins another (a reply that does not go on with its
+    prefill does so), or with the text.
+    """
     fences = list(_FENCE.finditer(text))
     blocks = []
     while fences:
         opening = fences.pop(0)
         mark = opening.group(1)
-        while fences and not _closes(fences[0], mark):
+        while fences and not fences[0].group(1).startswith(mark):
             fences.pop(0)
-        end = fences.pop(0).start() if fences else len(text)
+        end = fences[0].start() if fences else len(text)
+        if fences and _closes(fences[0], mark):
+            fences.pop(0)
         blocks.append(_dedent(text[opening.end() + 1 : end], opening.group(0)))
     return blocks
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from soar.archive import Archive, ArchiveError
+from soar.archive_schema import SCHEMA_VERSION
 from soar.archive_writer import ArchiveWriter
 from soar.models.base import Completion
 from soar.program import Program
@@ -177,3 +178,27 @@ def test_files_of_another_kind_are_refused(tmp_path: Path) -> None:
         writer._connection.execute("PRAGMA user_version = 99")
     with pytest.raises(ArchiveError, match="schema version 99"):
         ArchiveWriter(tmp_path / "archive.sqlite")
+
+
+def test_an_archive_of_an_older_soar_is_read_and_brought_up_to_date(tmp_path: Path) -> None:
+    with ArchiveWriter(tmp_path / "archive.sqlite") as writer:
+        writer.record(request(), 1, INPUTS, RECORDS)
+        writer._connection.executescript("DROP TABLE decision; PRAGMA user_version = 1")
+    with Archive(tmp_path) as reader:
+        before = list(reader.attempts(TASK))
+    with ArchiveWriter(tmp_path / "archive.sqlite") as writer:
+        writer.decide(0, 0, {TASK.content_hash: 8})
+        writer.decide(0, 2, {TASK.content_hash: 4})
+        assert writer.decisions(0) == [{TASK.content_hash: 8}, {}, {TASK.content_hash: 4}]
+        assert list(writer.attempts(TASK)) == before and len(before) == 3
+    with sqlite3.connect(tmp_path / "archive.sqlite") as reader_of_version:
+        assert reader_of_version.execute("PRAGMA user_version").fetchone() == (SCHEMA_VERSION,)
+    reader_of_version.close()
+
+
+def test_an_attempt_is_found_by_its_key(archive: ArchiveWriter) -> None:
+    archive.record(request(), 1, INPUTS, RECORDS)
+    found = archive.find(Judge(TASK), "0/sample/-/0/2")
+    assert found.program == Program("b") and found.key == "0/sample/-/0/2"
+    with pytest.raises(KeyError):
+        archive.find(Judge(TASK), "0/sample/-/0/3")

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -21,7 +23,7 @@ def soar(*arguments: str, folder: Path | None = None) -> subprocess.CompletedPro
 def test_help_names_every_command() -> None:
     done = soar("--help")
     assert done.returncode == 0
-    assert all(command in done.stdout for command in ("search", "tasks", "show", "doctor"))
+    assert all(command in done.stdout for command in ("search", "tasks", "show", "export", "merge", "doctor"))
 
 
 def test_help_is_quick_and_pulls_in_nothing_heavy() -> None:
@@ -76,6 +78,27 @@ def test_a_killed_search_goes_on_and_ends_as_it_would_have(tmp_path: Path) -> No
     assert _answers(resumed) == _answers(whole)
 
 
+def test_a_stop_file_stops_and_the_same_command_goes_on(tmp_path: Path) -> None:
+    (tmp_path / "stop").touch()
+    command = ["search", "3c9b0459", *SMALL, "--json", "--run", str(tmp_path / "run")]
+    stopped = soar(*command, "--stop-file", str(tmp_path / "stop"), "--max-programs", "1000", "--max-seconds", "600")
+    assert stopped.returncode == 0 and "stopped: the stop file" in stopped.stderr and "goes on" in stopped.stderr
+    assert json.loads(stopped.stdout)["stats"]["completions"] == 0
+    assert json.loads(soar(*command).stdout)["stats"]["completions"] == 16
+
+
+def test_runs_are_merged_and_exported(tmp_path: Path) -> None:
+    for part, task in (("a", "3c9b0459"), ("b", "74dd1130")):
+        assert soar("search", task, *SMALL, "--run", part, folder=tmp_path).returncode == 0
+    merged = soar("merge", "both", "a", "b", folder=tmp_path)
+    assert merged.returncode == 0 and "32 completions" in merged.stdout
+    done = soar("export", "both", "both.parquet", folder=tmp_path)
+    if importlib.util.find_spec("pyarrow"):
+        assert "32 rows in both.parquet" in done.stdout
+    else:
+        assert done.returncode == 2 and "pip install 'soar-search[train]'" in done.stderr
+
+
 def _answers(done: subprocess.CompletedProcess[str]) -> object:
     return [
         {k: task[k] for k in ("task", "predictions", "best")} for task in json.loads(done.stdout)["results"].values()
@@ -85,7 +108,9 @@ def _answers(done: subprocess.CompletedProcess[str]) -> object:
 def test_show_draws_a_task_and_its_prompt(tmp_path: Path) -> None:
     assert "3c9b0459" in soar("show", "3c9b0459").stdout
     prompt = soar("show", "3c9b0459", "--prompt")
-    assert "▷↓3→3" in prompt.stdout and "tokens" in prompt.stderr
+    assert "▷↓3→3" in prompt.stdout and re.search(r"set mini: \d+ tokens, \d+ more", prompt.stderr)
+    golden = soar("show", "3c9b0459", "--prompt", "--prompt-set", "golden")
+    assert golden.stdout.rstrip().endswith("Observations:\n    1.") and "prompt set golden: " in golden.stderr
     assert soar("show", "3c9b0459", "--save", str(tmp_path / "task.svg")).returncode == 0
     assert (tmp_path / "task.svg").read_text().startswith("<svg")
 

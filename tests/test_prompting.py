@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+from inspect import isfunction
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from soar.program import Attempt, Program
-from soar.prompting import FewShot, PromptError, load_prompt_set
+from soar.prompting import FewShot, PromptError, load_prompt_set, without_largest
 from soar.replies import ParseFailure, parse_reply
 from soar.sandbox.outcome import Outcome, ProgramError
 from soar.task import Example, Task
@@ -31,7 +32,7 @@ def parents() -> dict[str, tuple[Task, Attempt]]:
     return {"soar": (task, parent_of(task, right, wrong, error, test=wrong)), "values": (WORDS, words)}
 
 
-@pytest.mark.parametrize("name", ["soar", "values", "mini"])
+@pytest.mark.parametrize("name", ["soar", "values", "crossover", "golden", "grids", "mini"])
 def test_a_refinement_prompt_begins_with_the_sampling_prompt(name: str) -> None:
     task, parent = parents()["values" if name == "values" else "soar"]
     prompts = load_prompt_set(name)
@@ -59,16 +60,16 @@ def test_values_are_shown_as_json() -> None:
     assert 'Example 2: wrong. It returned 3, expected "edc".' in text
 
 
-@pytest.mark.parametrize("name", ["soar", "values", "mini"])
+@pytest.mark.parametrize("name", ["soar", "values", "crossover", "golden", "grids", "mini"])
 def test_test_outputs_are_never_shown(name: str) -> None:
     task, parent = parents()["values" if name == "values" else "soar"]
     prompts = load_prompt_set(name)
     assert prompts.render(task, [parent]) == prompts.render(task.without_test_outputs(), [parent])
 
 
-@pytest.mark.parametrize("name", ["soar", "values"])
+@pytest.mark.parametrize("name", ["soar", "values", "crossover", "golden", "grids"])
 def test_a_solved_example_can_be_shown_before(name: str) -> None:
-    task, _ = parents()[name]
+    task, _ = parents()["values" if name == "values" else "soar"]
     solved = FewShot(task, Program("def transform(x):\n    return solved(x)\n"))
     assert "return solved(x)" in load_prompt_set(name).render(task, few_shot=solved).text
 
@@ -145,6 +146,72 @@ def test_the_prefill_begins_the_program() -> None:
     raw = parse_reply("    return grid", "def transform(grid):\n", raw=True)
     assert raw == "def transform(grid):\n    return grid"
     assert isinstance(parse_reply("  ", "def transform(grid):\n", raw=True), ParseFailure)
+
+
+def test_golden_begins_the_reply_and_shows_grids_both_ways() -> None:
+    prompts, task = load_prompt_set("golden"), Task("t", (Example([[1, 2, 3]], [[4]]),), (Example([[5]]),))
+    prompt = prompts.render(task)
+    assert prompt.prefill.endswith('list[list[int]]:\n    """\n    Observations:\n    1.')
+    assert "Example 1, input, 1 rows by 3 columns:\n1 2 3\n" in prompt.text
+    assert "Example 1, input, transposed:\n1\n2\n3\n" in prompt.text
+    reply = (
+        ' It grows.\n\n    Procedure:\n    1. Double it.\n    """\n    return [row + row for row in grid]\n```\nDone.'
+    )
+    source = prompts.parse(reply, prompt.prefill)
+    assert isinstance(source, str) and source.startswith("def transform(grid") and source.endswith("in grid]\n")
+    compile(source, "reply", "exec")
+
+
+def test_grids_lists_every_function_of_the_library() -> None:
+    from soar import grids
+
+    text = load_prompt_set("grids").render(TASKS["task0"]).text
+    functions = [name for name, value in vars(grids).items() if isfunction(value) and not name.startswith("_")]
+    assert len(functions) > 100 and all(f"\n{name}(" in text for name in functions)
+    assert "\nflood(grid, y, x, color)\n" in text and "\ncount(grid, color) -> int\n" in text
+
+
+def test_the_hash_of_a_set_knows_the_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "sample.j2").write_text("{{ grids_library() }}")
+    (tmp_path / "refine.j2").write_text("")
+    before = load_prompt_set(tmp_path).hash
+    monkeypatch.setattr("soar.prompting.grids_library", lambda: "another library")
+    (tmp_path / "refine.j2").touch()
+    assert load_prompt_set(tmp_path).hash != before
+
+
+def test_the_largest_examples_are_dropped_from_task_and_parents() -> None:
+    small, large, middle = (Example([[1] * n], [[2]]) for n in (1, 9, 5))
+    task = Task("t", (small, large, middle), (Example([[3]]),))
+    made = dataclasses.replace(attempt("a", 0.0), train=tuple(Outcome("ok", [[n]]) for n in (1, 9, 5)))
+    shorter, (parent,) = without_largest(task, [made], 1)
+    assert shorter.train == (small, middle) and [one.value for one in parent.train] == [[[1]], [[5]]]
+    assert without_largest(task, [made], 2)[0].train == (small,)
+    assert without_largest(task, [made], 0) == (task, (made,))
+
+
+def test_a_reply_that_begins_anew_is_taken_alone() -> None:
+    prefill = '```python\ndef transform(grid):\n    """\n    Observations:\n    1.'
+    assert parse_reply(f"Let me see.\n```python\n{CODE}```", prefill) == CODE
+    again = f' Rows\n    """\n    return grid\n```\nBetter:\n```python\n{CODE}```'
+    assert parse_reply(again, prefill) == CODE
+
+
+PROSE = st.text(st.characters(exclude_characters="`~<>", exclude_categories=["C"]), max_size=60).filter(
+    lambda text: "def " not in text
+)
+FENCES = st.sampled_from(["```python", "```py", "```", "~~~", "````python"])
+
+
+@given(PROSE, PROSE, FENCES, st.booleans(), st.sampled_from(["", "think", "thinking"]), st.sampled_from(["\n", "\r\n"]))
+def test_a_program_is_found_whatever_stands_around_it(
+    before: str, after: str, fence: str, closed: bool, thinking: str, newline: str
+) -> None:
+    mark = fence.rstrip("pyhton")
+    thought = f"<{thinking}>{before}\n```python\ndef transform(x): wrong\n```\n</{thinking}>\n" if thinking else ""
+    end = f"{mark}\n{after}" if closed else ""
+    reply = f"{thought}{before}\n{fence}\n{CODE}{end}".replace("\n", newline)
+    assert parse_reply(reply) == CODE
 
 
 @given(st.text(st.sampled_from("`~\n dctef<>/hink()transform:=#\"'"), max_size=200))

@@ -63,3 +63,14 @@ def test_tasks_can_be_added(tmp_path: Path) -> None:
     assert list(results) == ["task0", "task1"] and results["task0"].task == TASKS["task0"]
     with pytest.raises(ConfigError, match="no search of iteration 1"):
         load_run(tmp_path, iteration=1)
+
+
+def test_skipped_tasks_are_remembered(tmp_path: Path) -> None:
+    words = Task("words", (soar.Example("a", "b"),), (soar.Example("c"),))
+    model = ScriptedModel(script, prompt_set="mini")
+    found = soar.search([TASKS["task0"], words], model, run=tmp_path, **SMALL)
+    again = load_run(tmp_path)
+    assert again.skipped == found.skipped and "shows grids only" in again.skipped["words"]
+    assert again.to_json() == found.to_json() and again.summary.searched == 1
+    soar.search(TASKS["task1"], ScriptedModel(script, prompt_set="mini"), run=tmp_path, **SMALL)
+    assert list(load_run(tmp_path).skipped) == ["words"]

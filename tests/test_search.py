@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import gc
 import json
 import os
@@ -20,7 +21,7 @@ from soar.models.base import ModelError, Prompt, Reply, Sampling
 from soar.search import ConfigError, PromptTooLongError, SearchConfig, load_run
 from soar.search.task_search import island_budget, request_sizes
 from soar.task import Task
-from soar.testing import ScriptedModel
+from soar.testing import Script, ScriptedModel
 from tests.search_support import TASKS, content, script
 
 SMALL = {"samples": 40, "refinements": 20, "samples_per_request": 8, "workers": 2}
@@ -112,6 +113,16 @@ def _completions(run: Path) -> int:
         return archive.counts()["completions"]
 
 
+def test_the_best_of_equals_does_not_depend_on_timing(tmp_path: Path) -> None:
+    options = SMALL | {"samples": 32, "refinements": 0, "samples_per_request": 4}
+    solver = "```python\ndef transform(grid):\n    return [row[::-1] for row in grid]\n```"
+    for latency in (0.0, 0.02):
+        model = ScriptedModel([solver], latency=lambda rng, most=latency: rng.random() * most)
+        result = soar.search(TASKS["task0"], model, run=tmp_path / str(latency), **options)
+        keys = [attempt.key for attempt in result.attempts]
+        assert keys == [f"0/sample/-/{step}/{place}" for step in range(8) for place in range(4)]
+
+
 def test_a_finished_search_is_only_read_again(tmp_path: Path) -> None:
     first = soar.search(TASKS, ScriptedModel(script), run=tmp_path, **SMALL)
     before, model = content(tmp_path), ScriptedModel(script)
@@ -129,8 +140,18 @@ def test_without_test_outputs_the_search_is_the_same(tmp_path: Path) -> None:
     assert blind.summary.mean_solved is None and blind.summary.graded == 0
 
 
-def test_string_problems_are_searched_by_the_same_call(tmp_path: Path) -> None:
-    line = {"id": "reverse", "train": [{"input": "abc", "output": "cba"}], "test": [{"input": "xyz", "output": "zyx"}]}
+@pytest.mark.parametrize(
+    ("train", "test", "shown"),
+    [
+        (("abc", "cba"), ("xyz", "zyx"), '"abc" -> "cba"'),
+        (([1, "b", None], [None, "b", 1]), ([[], {"k": 0.5}], [{"k": 0.5}, []]), '[1,"b",null] -> [null,"b",1]'),
+    ],
+)
+def test_string_and_list_problems_are_searched_by_the_same_call(
+    tmp_path: Path, train: tuple[object, object], test: tuple[object, object], shown: str
+) -> None:
+    examples = [[{"input": pair[0], "output": pair[1]}] for pair in (train, test)]
+    line = {"id": "reverse", "train": examples[0], "test": examples[1]}
     (tmp_path / "problems.jsonl").write_text(json.dumps(line) + "\n")
     replies = [
         "```python\ndef transform(value):\n    return value[::-1]\n```",
@@ -138,8 +159,8 @@ def test_string_problems_are_searched_by_the_same_call(tmp_path: Path) -> None:
     ]
     model = ScriptedModel(replies)
     result = soar.search(soar.load_tasks(tmp_path / "problems.jsonl"), model, **SMALL)["reverse"]
-    assert result.solved is True and result.predictions[0].outputs == ("zyx",)
-    assert '"abc" -> "cba"' in model.requests[0][0].text
+    assert result.solved is True and result.predictions[0].outputs == (test[1],)
+    assert shown in model.requests[0][0].text.replace(", ", ",")
 
 
 def test_a_model_for_grids_only_skips_other_values(tmp_path: Path) -> None:
@@ -171,17 +192,34 @@ def test_snapshots_and_an_early_end(tmp_path: Path) -> None:
     assert content(tmp_path / "cut") == content(tmp_path / "whole")
 
 
-def test_ctrl_c_leaves_the_archive_usable(tmp_path: Path) -> None:
-    pressed = []
+def pressing(run: Path, times: int) -> Script:
+    """A script that presses Ctrl-C so many times once 40 completions are recorded."""
+    pressed: list[bool] = []
 
     def interrupt(prompt: Prompt, place: int, rng: random.Random) -> str:
-        if not pressed and _completions(tmp_path) >= 40:
+        handled = not pressed or signal.getsignal(signal.SIGINT) is signal.default_int_handler
+        if handled and len(pressed) < times and _completions(run) >= 40:
             pressed.append(True)
             os.kill(os.getpid(), signal.SIGINT)
         return script(prompt, place, rng)
 
+    return interrupt
+
+
+def test_ctrl_c_finishes_what_runs_and_reports(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    model = ScriptedModel(pressing(tmp_path, 1), latency=0.05)
+    results = soar.search(TASKS, model, run=tmp_path, **SMALL)
+    assert results.stopped == "Ctrl-C" and "once more ends at once" in capsys.readouterr().err
+    assert results.summary.completions == sum(n for _, n, _ in model.requests) < 180  # nothing sent was lost
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    whole = soar.search(TASKS, ScriptedModel(script), run=tmp_path, **SMALL)
+    assert whole.stopped is None and whole.summary.completions == 180
+
+
+def test_a_second_ctrl_c_ends_at_once(tmp_path: Path) -> None:
+    model = ScriptedModel(pressing(tmp_path, 2), latency=lambda rng: rng.random() * 0.5)
     with pytest.raises(KeyboardInterrupt):
-        soar.search(TASKS, ScriptedModel(interrupt, latency=0.05), run=tmp_path, **SMALL)
+        soar.search(TASKS, model, run=tmp_path, **SMALL)
     assert 40 <= _completions(tmp_path) < 180
     assert soar.search(TASKS, ScriptedModel(script), run=tmp_path, **SMALL).summary.completions == 180
 
@@ -245,6 +283,33 @@ def test_prompts_that_do_not_fit_are_named_before_anything_is_sent(tmp_path: Pat
     assert list(results.skipped) == ["wide"] and "tokens" in str(results["wide"].skipped)
     assert results.summary.searched == 3 and results["wide"].predictions == []
     assert results.summary.mean_solved == 0.75
+
+
+def test_examples_can_be_dropped_from_prompts_that_do_not_fit(tmp_path: Path) -> None:
+    wide = Task("wide", TASKS["task0"].train * 20, TASKS["task0"].test)
+    model = ScriptedModel(script, context_length=1000)
+    *_, last = soar.search.search_iter(wide, model, run=tmp_path, drop_examples=True, max_tokens=100, **SMALL)
+    result = last.results["wide"] if last.results else None
+    assert result is not None and result.stats.completions == 60 and 0 < last.dropped["wide"] < 60
+    assert all(len(prompt.text) <= 4 * 900 for prompt, _, _ in model.requests)
+    assert result.best is not None and len(result.best.train) == 60  # judged on all of them
+    assert any(attempt.parents for attempt in result.attempts)
+    line = json.loads((tmp_path / "metrics.jsonl").read_text().splitlines()[0])
+    assert line == {"task": "wide", "dropped_examples": last.dropped["wide"]}
+    with pytest.raises(PromptTooLongError, match="even with one example"):
+        narrow = ScriptedModel(script, context_length=110)
+        soar.search(wide, narrow, drop_examples=True, max_tokens=100, **SMALL)
+
+
+@pytest.mark.parametrize(("file", "lacks"), [("prefill.j2", "prefill"), ("system.j2", "system_role")])
+def test_what_a_model_cannot_be_told_is_refused(tmp_path: Path, file: str, lacks: str) -> None:
+    for name in ("sample.j2", "refine.j2", file):
+        (tmp_path / name).write_text("x")
+    model = ScriptedModel(script)
+    model.capabilities = dataclasses.replace(model.capabilities, **{lacks: False})
+    with pytest.raises(ConfigError, match=f"which cannot have that.*without {file}"):
+        soar.search(TASKS["task0"], model, prompt_set=str(tmp_path), **SMALL)
+    assert model.requests == []
 
 
 def test_refinements_that_do_not_fit_are_not_asked() -> None:

@@ -12,19 +12,25 @@ from typing import TYPE_CHECKING, Any, overload
 if TYPE_CHECKING:
     from soar.models.base import LanguageModel
     from soar.search.config import ConfigError, SearchConfig
-    from soar.search.engine import PromptTooLongError
+    from soar.search.planning import PromptTooLongError
     from soar.search.progress import Snapshot
     from soar.search.result import SearchResult
     from soar.search.results import SearchResults, load_run
+    from soar.search.stoppers import Programs, Seconds, StopFile, Stopper, Tokens
     from soar.task import Task
 
 __all__ = [
     "ConfigError",
+    "Programs",
     "PromptTooLongError",
     "SearchConfig",
     "SearchResult",
     "SearchResults",
+    "Seconds",
     "Snapshot",
+    "StopFile",
+    "Stopper",
+    "Tokens",
     "load_run",
     "search",
     "search_iter",
@@ -32,11 +38,16 @@ __all__ = [
 
 _HOMES = {
     "ConfigError": "config",
-    "PromptTooLongError": "engine",
+    "Programs": "stoppers",
+    "PromptTooLongError": "planning",
     "SearchConfig": "config",
     "SearchResult": "result",
     "SearchResults": "results",
+    "Seconds": "stoppers",
     "Snapshot": "progress",
+    "StopFile": "stoppers",
+    "Stopper": "stoppers",
+    "Tokens": "stoppers",
     "load_run": "results",
 }
 
@@ -47,6 +58,7 @@ def search(
     model: str | LanguageModel = "mini",
     *,
     run: str | Path | None = None,
+    stop: Stopper | None = None,
     progress: bool | None = None,
     **config: Any,
 ) -> SearchResult: ...
@@ -56,6 +68,7 @@ def search(
     model: str | LanguageModel = "mini",
     *,
     run: str | Path | None = None,
+    stop: Stopper | None = None,
     progress: bool | None = None,
     **config: Any,
 ) -> SearchResults: ...
@@ -64,18 +77,22 @@ def search(
     model: str | LanguageModel = "mini",
     *,
     run: str | Path | None = None,
+    stop: Stopper | None = None,
     progress: bool | None = None,
     **config: Any,
 ) -> SearchResult | SearchResults:
     """Search programs for one task or many, vote over what they predict, and return the result or the results.
 
     Works inside a running event loop too. No test output is read. Killed or interrupted, the same call with the same
-    `run` goes on where it was.
+    `run` goes on where it was. Ctrl-C finishes the requests under way and returns what there is; pressed once more, it
+    raises KeyboardInterrupt at once.
 
     Args:
         tasks: a task, a TaskSet, or any collection of tasks.
         model: its name (`mini`, `hf:NAME_OR_FOLDER`), or an object with the Protocol, which is left open.
         run: folder of the run; None: a temporary one, which goes when the result does.
+        stop: when to stop before the budget is spent: `Programs(n)`, `Tokens(n)`, `Seconds(n)`, `StopFile(path)`, or
+            several joined by `|`. The result's `stopped` says why it did.
         progress: show it; None: in a terminal or a notebook only.
         config: options of `SearchConfig`, such as samples=64, refinements=64, seed=0.
 
@@ -84,13 +101,16 @@ def search(
         PromptTooLongError: no task fits the model's window.
         ModelError, SandboxError, ArchiveError: the infrastructure failed; what was recorded stays.
     """
-    from soar.search.progress_bar import watched
+    from soar.search.progress_bar import say, watched
+    from soar.search.stoppers import on_ctrl_c
     from soar.task import Task
 
     results = None
-    with closing(search_iter(tasks, model, run=run, **config)) as snapshots:
-        for snapshot in watched(snapshots, progress):
-            results = snapshot.results
+    with on_ctrl_c(say) as ctrl_c:
+        stopper = ctrl_c if stop is None else ctrl_c | stop
+        with closing(search_iter(tasks, model, run=run, stop=stopper, **config)) as snapshots:
+            for snapshot in watched(snapshots, progress):
+                results = snapshot.results
     assert results is not None  # the last snapshot has them
     return results[tasks.id] if isinstance(tasks, Task) else results
 
@@ -100,15 +120,16 @@ def search_iter(
     model: str | LanguageModel = "mini",
     *,
     run: str | Path | None = None,
+    stop: Stopper | None = None,
     **config: Any,
 ) -> Generator[Snapshot, None, None]:
     """Search as `search` does and yield snapshots, about twice a second and whenever a task ends.
 
-    The last snapshot has the `results`. Closing the iterator ends the search; what was recorded stays.
+    The last snapshot has the `results`. Closing the iterator ends the search at once; what was recorded stays.
     """
     from soar.search.session import run_session
 
-    return run_session(tasks, model, run, config)
+    return run_session(tasks, model, run, stop, config)
 
 
 def __getattr__(name: str) -> Any:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from soar.models.base import Completion, LanguageModel, ModelError, Prompt, Reply, Sampling
 from soar.search.config import ConfigError
 from soar.search.keys import keyed_seed
+from soar.search.places import Places
 
 
 class Asker:
@@ -29,26 +30,41 @@ class Asker:
         self.model = model
         self.sampling = sampling
         self.concurrency = concurrency or model.capabilities.max_concurrency
-        self._slots = asyncio.Semaphore(self.concurrency)
+        self.places = Places(self.concurrency)
 
-    async def ask(self, prompt: Prompt, n: int, max_tokens: int, seed: int) -> Reply:
+    async def ask(
+        self, prompt: Prompt, n: int, max_tokens: int, seed: int, chain: int, stopped: Callable[[], bool]
+    ) -> Reply | None:
         """Return `n` completions, from several requests where the model gives one at a time.
+
+        None where `stopped` says so before anything is sent: asked once, when the model has a place free. For `chain`
+        see `Places`.
 
         Raises:
             ModelError: the model could not answer, or not with `n` completions.
         """
         sampling = replace(self.sampling, max_tokens=max_tokens)
+        begun = False
+
+        async def send(count: int, seed: int) -> Reply | None:
+            nonlocal begun
+            async with self.places.place(chain):
+                if not begun and stopped():
+                    return None
+                begun = True  # what is sent in several requests is sent whole
+                return await self._request(prompt, count, sampling, seed)
+
         if n == 1 or self.model.capabilities.n:
-            return await self._request(prompt, n, sampling, seed)
+            return await send(n, seed)
         async with asyncio.TaskGroup() as group:
-            single = (self._request(prompt, 1, sampling, keyed_seed(seed, position)) for position in range(n))
-            tasks = [group.create_task(request) for request in single]
-        replies = [task.result() for task in tasks]
+            tasks = [group.create_task(send(1, keyed_seed(seed, position))) for position in range(n)]
+        replies = [reply for task in tasks if (reply := task.result()) is not None]
+        if not replies:
+            return None
         return Reply(tuple(reply.completions[0] for reply in replies), replies[0].prompt_tokens)
 
     async def _request(self, prompt: Prompt, n: int, sampling: Sampling, seed: int) -> Reply:
-        async with self._slots:
-            reply = await self.model.complete(prompt, n, sampling, seed)
+        reply = await self.model.complete(prompt, n, sampling, seed)
         if len(reply.completions) != n:
             raise ModelError(
                 f"model {self.model.name} gave {len(reply.completions)} completions where {n} were asked for"

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from soar.eligibility import RULES, Rule
 from soar.errors import SoarError
+from soar.search.selectors import SelectorName
 from soar.voting import Weighting
 
 
@@ -23,13 +24,17 @@ class SearchConfig(BaseModel):
     Attributes:
         samples: completions of the sampling phase, per task (paper: 3,000).
         refinements: completions of the refinement phase, per task, divided evenly among the islands (paper: 3,000).
+        budget: "fixed" (paper): every task gets its refinements; "adaptive": tasks share them, see
+            `soar.search.budget.AdaptiveBudget`.
         seed: the same seed gives the same requests, and with a model that takes seeds the same programs.
         samples_per_request: completions per sampling prompt; None: the prompt set's (paper: 50).
         refinements_per_request: completions per refinement prompt (paper: 4).
         islands: independent instances of REx per task, each with its own children (paper: 4).
         early_stop: a phase of a task ends once so many of its eligible attempts solve all examples; in the refinement
             phase each island ends at its even share (paper: 100, hence 25 per island).
-        rex_c: C of REx (paper: 20).
+        selector: what picks the attempts to refine: "rex" (paper), "uniform", "best", or "crossover" (two at a time,
+            see `soar.search.selectors`; with the prompt set `crossover` where the model's own would be `soar`).
+        rex_c: C of REx (paper: 20), also of the crossover.
         vote_c: worth of the examples in the vote (paper: 1,000).
         vote_weight: "sum" or "appendix", see `soar.voting.vote`.
         temperature: of the model (paper: 1.0).
@@ -41,6 +46,8 @@ class SearchConfig(BaseModel):
         concurrency: requests to the model under way at once; None: what the model asks for.
         prompt_set: name or folder of a prompt set; None: the model's own (`values` instead of `soar` where a task is
             not about grids).
+        drop_examples: a task whose prompt is too long for the model's window is shown without its largest examples;
+            programs are run and judged on all of them. By default it is skipped.
         iteration: round of the loop, from 0.
         rules: eligibility rules that count (appendix F; default all), see `soar.eligibility`.
     """
@@ -49,11 +56,13 @@ class SearchConfig(BaseModel):
 
     samples: int = Field(64, ge=0)
     refinements: int = Field(64, ge=0)
+    budget: Literal["fixed", "adaptive"] = "fixed"
     seed: int = 0
     samples_per_request: int | None = Field(None, ge=1)
     refinements_per_request: int = Field(4, ge=1)
     islands: int = Field(4, ge=1)
     early_stop: int = Field(100, ge=1)
+    selector: SelectorName = "rex"
     rex_c: float = Field(20, ge=0)
     vote_c: float = Field(1000, ge=0)
     vote_weight: Weighting = "sum"
@@ -65,6 +74,7 @@ class SearchConfig(BaseModel):
     workers: int | None = Field(None, ge=1)
     concurrency: int | None = Field(None, ge=1)
     prompt_set: str | None = None
+    drop_examples: bool = False
     iteration: int = Field(0, ge=0)
     rules: tuple[Rule, ...] = RULES
 

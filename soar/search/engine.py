@@ -3,86 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import queue
 import threading
 import time
-from collections.abc import Coroutine, Generator, Mapping
-from dataclasses import dataclass
+from collections.abc import Coroutine, Generator
 
-from soar.errors import SoarError
-from soar.models.base import LanguageModel, Prompt, Sampling
-from soar.prompting import PromptSet, load_prompt_set
+from soar.models.base import LanguageModel, Sampling
 from soar.search.asking import Asker
+from soar.search.budget import Ledger, TaskState, make_budget
 from soar.search.config import SearchConfig
+from soar.search.planning import Plan, max_tokens
 from soar.search.progress import Progress, Snapshot
 from soar.search.run_folder import RunFolder
 from soar.search.task_search import Bench, TaskSearch
-from soar.task import Task
 
 SNAPSHOT_SECONDS = 0.5
-COUNTED_AT_ONCE = 256  # prompts whose tokens are counted in one call
-
-
-class PromptTooLongError(SoarError):
-    """A task's prompt does not fit the model's window; the message names task and length."""
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What is to be searched: each task (without test outputs) with prompt set and sampling prompt; and what is not."""
-
-    work: list[tuple[Task, PromptSet, Prompt]]
-    skipped: dict[str, str]
-
-    @property
-    def prompt_sets(self) -> dict[str, PromptSet]:
-        """The prompt sets in use, by name."""
-        return {prompt_set.name: prompt_set for _, prompt_set, _ in self.work}
-
-
-def make_plan(tasks: Mapping[str, Task], asker: Asker, config: SearchConfig) -> Plan:
-    """Choose each task's prompt set and leave out what the model cannot be shown, before anything is sent.
-
-    Raises:
-        PromptTooLongError: no task is left, the only one among them.
-        PromptError: the prompt set does not exist.
-    """
-    name = config.prompt_set or asker.model.prompt_set
-    usual = load_prompt_set(name)
-    other = load_prompt_set("values") if config.prompt_set is None and name == "soar" else usual
-    plan = Plan([], {})
-    for full in tasks.values():
-        task = full.without_test_outputs()
-        prompt_set = usual if task.is_grid else other
-        if prompt_set.settings.grids_only and not task.is_grid:
-            plan.skipped[task.id] = f"prompt set {prompt_set.name} shows grids only, this task has other values"
-        else:
-            plan.work.append((task, prompt_set, prompt_set.render(task)))
-    for start in range(0, len(plan.work), COUNTED_AT_ONCE):
-        _note_overlong(plan, asker, config, start)
-    plan.work[:] = [item for item in plan.work if item[0].id not in plan.skipped]
-    if tasks and not plan.work:
-        id, reason = next(iter(plan.skipped.items()))
-        raise PromptTooLongError(f"no task can be searched with model {asker.model.name}: task {id}: {reason}")
-    return plan
-
-
-def _note_overlong(plan: Plan, asker: Asker, config: SearchConfig, start: int) -> None:
-    part = plan.work[start : start + COUNTED_AT_ONCE]
-    limits = {item[1].name: max_tokens(config, item[1]) for item in part}
-    for set_name, limit in limits.items():
-        same = [item for item in part if item[1].name == set_name]
-        for item, length in zip(same, asker.overlong([item[2] for item in same], limit), strict=True):
-            if length is not None:
-                plan.skipped[item[0].id] = (
-                    f"its prompt has {length} tokens; with a reply of up to {limit} that is more than the "
-                    f"{asker.model.capabilities.context_length} which {asker.model.name} can read"
-                )
-
-
-def max_tokens(config: SearchConfig, prompt_set: PromptSet) -> int:
-    """The longest reply: the config's, else the prompt set's."""
-    return config.max_tokens or prompt_set.settings.max_tokens
 
 
 def make_asker(model: LanguageModel, config: SearchConfig) -> Asker:
@@ -122,7 +58,7 @@ def run_engine(plan: Plan, bench: Bench, folder: RunFolder) -> Generator[Snapsho
         ModelError, SandboxError, ArchiveError: as they come; what was recorded before stays.
     """
     snapshots: queue.SimpleQueue[Snapshot | None] = queue.SimpleQueue()
-    thread = _EngineThread(_search_all(plan, bench, folder, snapshots))
+    thread = _EngineThread(search_all(plan, bench, folder, snapshots))
     thread.start()
     try:
         while (snapshot := _next(snapshots, bench.progress)) is not None:
@@ -139,43 +75,95 @@ def _next(snapshots: queue.SimpleQueue[Snapshot | None], progress: Progress) -> 
         return progress.snapshot()
 
 
-async def _search_all(
+async def search_all(
     plan: Plan, bench: Bench, folder: RunFolder, snapshots: queue.SimpleQueue[Snapshot | None]
 ) -> None:
-    waiting = iter(plan.work)
+    """Search all tasks of a plan in the running event loop; put a snapshot whenever a task ends, and None at last.
 
-    async def worker() -> None:
-        for task, prompt_set, prompt in waiting:
-            await _search_one(TaskSearch(task, prompt_set, max_tokens(bench.config, prompt_set), bench, prompt), folder)
-            snapshots.put(bench.progress.snapshot())
-
+    Raises: as `run_engine`.
+    """
+    progress = bench.progress
+    for id, count in plan.dropped.items():
+        folder.log({"task": id, "dropped_examples": count})
+    rounds = _Rounds(plan, bench, folder, snapshots)
     try:
         async with asyncio.TaskGroup() as group:
             # Two tasks more than the model has places: while some wait for the sandbox, others keep the model busy.
             for _ in range(min(len(plan.work), bench.asker.concurrency + 2)):
-                group.create_task(worker())
+                group.create_task(rounds.worker())
+        rounds.finish()
     except BaseExceptionGroup as errors:
         raise _first(errors) from None
     finally:
+        if progress.stopped is not None:
+            folder.log({"stopped": progress.stopped, "completions": progress.completions})
         snapshots.put(None)
 
 
-async def _search_one(search: TaskSearch, folder: RunFolder) -> None:
+class _Rounds:
+    """Every task, round after round of the budget; a task that is stopped goes on from the archive in the next round.
+
+    Between two rounds of a task nothing of it is in memory but a few numbers: rounds cost reading, not memory.
+    """
+
+    def __init__(
+        self, plan: Plan, bench: Bench, folder: RunFolder, snapshots: queue.SimpleQueue[Snapshot | None]
+    ) -> None:
+        self.bench, self.folder, self.snapshots = bench, folder, snapshots
+        hashes = {item[0].content_hash: item for item in plan.work}
+        self.ledger = Ledger(make_budget(bench.config.budget), list(hashes), bench.archive, bench.config)
+        self.turns = ((number, hash, item) for number in itertools.count() for hash, item in hashes.items())
+        self.states: dict[str, TaskState] = {}  # of tasks that are not done
+        self.counted: dict[str, dict[int | None, int]] = {hash: {} for hash in hashes}
+
+    async def worker(self) -> None:
+        """Take one turn after another until there are no more, or the search is stopped."""
+        for number, hash, (task, prompt_set, prompt) in self.turns:
+            granted = await self.ledger.granted(number, hash)
+            if granted is None:
+                self.bench.asker.places.longest_first = True  # no task is left to begin
+                return
+            if number == 0 or granted > self.states[hash].granted:
+                limit = max_tokens(self.bench.config, prompt_set)
+                search = TaskSearch(task, prompt_set, limit, self.bench, prompt, granted, self.counted[hash])
+                if self.bench.progress.stop() or not await _search_one(search, number, self.folder):
+                    await self.ledger.close()
+                    return
+                self.states[hash] = TaskState(search.completions, granted, search.best, search.solving)
+            await self.ledger.report(number, hash, self.states[hash])
+            if self.ledger.over(number + 1):
+                self._end(hash)
+            self.snapshots.put(self.bench.progress.snapshot())
+
+    def finish(self) -> None:
+        """Take note that tasks which might have got more are done as well."""
+        if self.bench.progress.stopped is None:
+            for hash in list(self.states):
+                self._end(hash)
+
+    def _end(self, hash: str) -> None:
+        config = self.bench.config
+        self.bench.progress.end(config.samples + config.refinements - self.states.pop(hash).completions)
+
+
+async def _search_one(search: TaskSearch, number: int, folder: RunFolder) -> bool:
+    """Search one task for one round; return whether the round was ended."""
     progress, task = search.bench.progress, search.task
-    config = search.bench.config
     started, known = time.monotonic(), progress.new_completions
     progress.begin(task.id)
-    await search.search()
+    spent = await search.search()
+    completions = progress.leave(task.id)
     line = {
         "task": task.id,
-        "iteration": config.iteration,
-        "completions": progress.current[task.id],
-        "solves_examples": task.id in progress.solved,
+        "iteration": search.bench.config.iteration,
+        "round": number,
+        "completions": completions,
+        "solves_examples": search.solving > 0,
         "seconds": round(time.monotonic() - started, 3),
     }
-    if progress.new_completions > known:
+    if spent and progress.new_completions > known:
         folder.log(line)
-    progress.end(task.id, config.samples + config.refinements)
+    return spent
 
 
 def _first(error: BaseException) -> BaseException:

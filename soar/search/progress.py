@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from soar.program import Attempt
+from soar.search.stoppers import Stopper
 
 if TYPE_CHECKING:
     from soar.search.results import SearchResults
@@ -24,10 +25,12 @@ class Snapshot:
         programs: completions with a program; `parse_failures`: completions without.
         tokens: written by the model, those of an earlier start included.
         seconds: since this start.
-        programs_per_second: new programs (repeated ones included) since this start.
+        programs_per_second: new programs (repeated ones included) since this start; `tokens_per_second`: new tokens.
         current: ids of the tasks under way.
         time_left: seconds, None while unknown.
         skipped: id and reason of tasks that are not searched.
+        dropped: id and number of the examples that a task's prompt leaves out, for want of room.
+        stopped: why a stopper has stopped the search; None while it goes on.
         results: the results, in the last snapshot only.
     """
 
@@ -41,9 +44,12 @@ class Snapshot:
     tokens: int
     seconds: float
     programs_per_second: float
+    tokens_per_second: float
     current: tuple[str, ...]
     time_left: float | None
     skipped: Mapping[str, str]
+    dropped: Mapping[str, int]
+    stopped: str | None = None
     results: SearchResults | None = None
 
 
@@ -54,6 +60,9 @@ class Progress:
     tasks_total: int
     budget: int
     skipped: Mapping[str, str]
+    dropped: Mapping[str, int] = field(default_factory=dict)
+    stopper: Stopper | None = None
+    stopped: str | None = None
     started: float = field(default_factory=time.monotonic)
     tasks_done: int = 0
     completions: int = 0
@@ -61,11 +70,12 @@ class Progress:
     tokens: int = 0
     new_completions: int = 0
     new_programs: int = 0
+    new_tokens: int = 0
     solved: set[str] = field(default_factory=set)
     current: dict[str, int] = field(default_factory=dict)  # task id -> completions at hand
 
     def begin(self, task_id: str) -> None:
-        """Take note that a task is under way."""
+        """Take note that a task is under way, in its first round or a later one."""
         self.current[task_id] = 0
 
     def add(self, attempts: Sequence[Attempt], new: bool) -> None:
@@ -73,7 +83,8 @@ class Progress:
         programs = sum(attempt.program is not None for attempt in attempts)
         self.completions += len(attempts)
         self.programs += programs
-        self.tokens += sum(attempt.tokens for attempt in attempts)
+        tokens = sum(attempt.tokens for attempt in attempts)
+        self.tokens += tokens
         for attempt in attempts:
             self.current[attempt.task_id] += 1
             if attempt.solves_examples and attempt.eligible:
@@ -81,11 +92,22 @@ class Progress:
         if new:
             self.new_completions += len(attempts)
             self.new_programs += programs
+            self.new_tokens += tokens
 
-    def end(self, task_id: str, budget: int) -> None:
-        """Take note that a task with this budget is done: what it did not use is not to come."""
+    def leave(self, task_id: str) -> int:
+        """Take note that a round of a task has ended, or was left; return its completions in this round."""
+        return self.current.pop(task_id)
+
+    def end(self, unused: int = 0) -> None:
+        """Take note that a task is done, and that so much of the budget is not to come."""
         self.tasks_done += 1
-        self.budget -= budget - self.current.pop(task_id)
+        self.budget -= unused
+
+    def stop(self) -> bool:
+        """Ask the stopper, if it has not stopped the search yet, and return whether it has."""
+        if self.stopped is None and self.stopper is not None:
+            self.stopped = self.stopper.reason(self.snapshot())
+        return self.stopped is not None
 
     def snapshot(self) -> Snapshot:
         """Return the state now."""
@@ -102,7 +124,10 @@ class Progress:
             tokens=self.tokens,
             seconds=seconds,
             programs_per_second=self.new_programs / seconds if seconds else 0.0,
+            tokens_per_second=self.new_tokens / seconds if seconds else 0.0,
             current=tuple(self.current.copy()),
             time_left=seconds * left / self.new_completions if self.new_completions else None,
             skipped=self.skipped,
+            dropped=self.dropped,
+            stopped=self.stopped,
         )

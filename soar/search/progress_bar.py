@@ -21,11 +21,18 @@ def watched(snapshots: Iterator[Snapshot], progress: bool | None) -> Iterator[Sn
 
 def describe(snapshot: Snapshot) -> str:
     """The state in one line."""
+    if snapshot.stopped is not None:
+        return f"stopping ({snapshot.stopped}): {snapshot.completions} completions, finishing what is under way"
     left = "" if snapshot.time_left is None else f", about {_clock(snapshot.time_left)} left"
     return (
         f"{snapshot.tasks_done}/{snapshot.tasks_total} tasks, {snapshot.solved_examples} solved on their examples, "
         f"{snapshot.completions}/{snapshot.budget} completions, {snapshot.programs_per_second:.1f} programs/s{left}"
     )
+
+
+def say(line: str) -> None:
+    """Tell the user something while a search runs."""
+    print(f"soar: {line}", file=sys.stderr, flush=True)
 
 
 def _in_a_terminal(snapshots: Iterator[Snapshot]) -> Iterator[Snapshot]:

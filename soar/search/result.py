@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any, overload
 
 from soar.archive import Archive
 from soar.program import Attempt
+from soar.records import Judge, input_hash
 from soar.search.config import SearchConfig
+from soar.search.lineage import ancestors
 from soar.task import Task, matches
 from soar.voting import Prediction, vote
 
@@ -56,6 +58,8 @@ class Stats:
         completions: replies; `parse_failures`: of them without a program; `programs`: distinct programs.
         errors, timeouts, other_failures: attempts whose first input without an output raised, ran too long, or ended in
             another way (memory, crash, no valid value).
+        failures: the same by status: how many attempts ended like that first.
+        unique_outputs: different answers to the test inputs, each one output per test input.
         eligible: attempts that may vote; `solving_examples`: of them with all examples right.
         broken_rules: how many attempts break each eligibility rule.
         tokens: written by the model; `prompt_tokens`: read, once per request.
@@ -68,6 +72,8 @@ class Stats:
     errors: int
     timeouts: int
     other_failures: int
+    failures: dict[str, int]
+    unique_outputs: int
     eligible: int
     solving_examples: int
     broken_rules: dict[str, int]
@@ -80,20 +86,22 @@ class Stats:
 class _Scan:
     """Everything that one pass over a task's attempts finds out."""
 
-    ranks: list[tuple[float, bool, int, int]] = field(default_factory=list)
+    order: array[int] = field(default_factory=lambda: array("q"))  # numbers of the attempts, best first
     failures: Counter[str] = field(default_factory=Counter)
     broken: Counter[str] = field(default_factory=Counter)
     eligible: int = 0
     solving: int = 0
     seconds: float = 0.0
     reached: list[bool] = field(default_factory=list)  # per test input: whether any attempt has it right
+    outputs: set[bytes] = field(default_factory=set)  # hashes of complete answers
 
     def watch(self, attempts: Iterator[tuple[int, Attempt]], task: Task) -> Iterator[Attempt]:
         """Pass the attempts on, taking notes."""
         self.reached = [False] * len(task.test)
-        for number, attempt in attempts:
+        ranks: list[tuple[float, bool, int, int, int]] = []
+        for place, (number, attempt) in enumerate(attempts):  # numbers tell what was recorded first, places do not
             length = len(attempt.program.source) if attempt.program else 1 << 60
-            self.ranks.append((-attempt.train_accuracy, not attempt.eligible, length, number))
+            ranks.append((-attempt.train_accuracy, not attempt.eligible, length, place, number))
             outcomes = (*attempt.train, *attempt.test)
             failure = next((outcome.status for outcome in outcomes if outcome.status != "ok"), None)
             self.failures[failure or "none"] += 1
@@ -104,7 +112,10 @@ class _Scan:
             for i, (example, outcome) in enumerate(zip(task.test, attempt.test, strict=False)):
                 if outcome.status == "ok" and example.output is not None:
                     self.reached[i] = self.reached[i] or matches(outcome.value, example.output)
+            if attempt.test and all(outcome.status == "ok" for outcome in attempt.test):
+                self.outputs.add(input_hash([outcome.value for outcome in attempt.test]))
             yield attempt
+        self.order = array("q", (rank[-1] for rank in sorted(ranks)))
 
 
 class SearchResult:
@@ -113,12 +124,19 @@ class SearchResult:
     Attributes:
         task: as it was given, test outputs included where they are known.
         skipped: why it was not searched; None where it was.
+        stopped: why a stopper ended the search before its budget was spent; None where none did.
     """
 
     def __init__(
-        self, task: Task, archive: Archive, config: SearchConfig, skipped: str | None = None, keep: object = None
+        self,
+        task: Task,
+        archive: Archive,
+        config: SearchConfig,
+        skipped: str | None = None,
+        stopped: str | None = None,
+        keep: object = None,
     ) -> None:
-        self.task, self.skipped = task, skipped
+        self.task, self.skipped, self.stopped = task, skipped, stopped
         self._archive, self._config, self._keep = archive, config, keep
 
     @cached_property
@@ -136,14 +154,19 @@ class SearchResult:
     @cached_property
     def attempts(self) -> Attempts:
         """All attempts, best first; read from the archive one by one."""
-        numbers = array("q", (rank[-1] for rank in sorted(self._scanned[0].ranks)))
-        return Attempts(self._archive, self.task, self._config, numbers)
+        return Attempts(self._archive, self.task, self._config, self._scanned[0].order)
 
     @property
     def best(self) -> Attempt | None:
         """The best attempt (see `Attempts`); None where no reply held a program."""
         first = self.attempts[0] if len(self.attempts) else None
         return first if first is not None and first.program is not None else None
+
+    @property
+    def line(self) -> list[Attempt]:
+        """How the best attempt was found: all it descends from, parents before children, and itself last."""
+        judge = Judge(self.task, self._config.rules)
+        return ancestors(self.best, lambda key: self._archive.find(judge, key)) if self.best else []
 
     @cached_property
     def hits(self) -> list[bool | None]:
@@ -180,6 +203,8 @@ class SearchResult:
             errors=errors,
             timeouts=timeouts,
             other_failures=sum(failed.values()),
+            failures={status: count for status, count in sorted(scan.failures.items()) if status != "none"},
+            unique_outputs=len(scan.outputs),
             eligible=scan.eligible,
             solving_examples=scan.solving,
             broken_rules=dict(sorted(scan.broken.items())),

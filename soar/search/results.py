@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from html import escape
@@ -9,12 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from soar.archive import Archive
+from soar.export import to_dataset, to_parquet
 from soar.search.config import SearchConfig
 from soar.search.result import SearchResult
 from soar.search.run_folder import RunFolder
 from soar.task import Task
 
 if TYPE_CHECKING:
+    from datasets import Dataset
     from rich.console import RenderableType
 
 
@@ -28,8 +31,10 @@ class Summary:
         outputs_solved: share of all test outputs that a prediction gets right (Kaggle's score).
         tasks_solved: number of tasks with every test input right.
         oracle: as `mean_solved`, were every attempt a prediction: what no vote can exceed.
+        gap: `oracle` less `mean_solved`: what a better vote could win.
         examples_solved: number of tasks with an eligible program that solves all examples.
-        completions, parse_failures, programs, tokens: in sum over the tasks.
+        completions, parse_failures, programs, unique_outputs, tokens: in sum over the tasks, as in `Stats`.
+        failures: attempts that failed to run, by status.
     """
 
     tasks: int
@@ -39,10 +44,13 @@ class Summary:
     outputs_solved: float | None
     tasks_solved: int
     oracle: float | None
+    gap: float | None
     examples_solved: int
     completions: int
     parse_failures: int
     programs: int
+    unique_outputs: int
+    failures: dict[str, int]
     tokens: int
 
 
@@ -52,6 +60,7 @@ class SearchResults(Mapping[str, SearchResult]):
     Attributes:
         run: the folder of the run.
         skipped: id and reason of the tasks that were not searched.
+        stopped: why a stopper ended the search before its budget was spent; None where none did.
     """
 
     def __init__(
@@ -60,9 +69,10 @@ class SearchResults(Mapping[str, SearchResult]):
         tasks: Mapping[str, Task],
         config: SearchConfig,
         skipped: Mapping[str, str] | None = None,
+        stopped: str | None = None,
         keep: object = None,
     ) -> None:
-        self.run, self.skipped = folder.path, dict(skipped or {})
+        self.run, self.skipped, self.stopped = folder.path, dict(skipped or {}), stopped
         self._tasks, self._config, self._keep = (
             dict(tasks),
             config,
@@ -74,7 +84,9 @@ class SearchResults(Mapping[str, SearchResult]):
     def __getitem__(self, id: str) -> SearchResult:
         if id not in self._results:
             task = self._tasks[id]
-            self._results[id] = SearchResult(task, self._archive, self._config, self.skipped.get(id), self._keep)
+            self._results[id] = SearchResult(
+                task, self._archive, self._config, self.skipped.get(id), self.stopped, self._keep
+            )
         return self._results[id]
 
     def __iter__(self) -> Iterator[str]:
@@ -90,24 +102,46 @@ class SearchResults(Mapping[str, SearchResult]):
         graded = [result for result in results if result.hits and None not in result.hits]
         outputs = [hit for result in graded for hit in result.hits]
         stats = [result.stats for result in results]
+        mean_solved = _mean([_mean(result.hits) for result in graded])
+        oracle = _mean([_mean(result.reached) for result in graded])
         return Summary(
             tasks=len(self),
             searched=len(self) - len(self.skipped),
             graded=len(graded),
-            mean_solved=_mean([_mean(result.hits) for result in graded]),
+            mean_solved=mean_solved,
             outputs_solved=_mean(outputs),
             tasks_solved=sum(result.solved is True for result in graded),
-            oracle=_mean([_mean(result.reached) for result in graded]),
+            oracle=oracle,
+            gap=None if oracle is None or mean_solved is None else oracle - mean_solved,
             examples_solved=sum(one.solving_examples > 0 for one in stats),
             completions=sum(one.completions for one in stats),
             parse_failures=sum(one.parse_failures for one in stats),
             programs=sum(one.programs for one in stats),
+            unique_outputs=sum(one.unique_outputs for one in stats),
+            failures=dict(sorted(sum((Counter(one.failures) for one in stats), Counter[str]()).items())),
             tokens=sum(one.tokens for one in stats),
         )
 
     def to_json(self) -> dict[str, Any]:
         """The summary and each task's result as JSON data."""
         return {"summary": asdict(self.summary), "results": {id: result.to_json() for id, result in self.items()}}
+
+    def to_parquet(self, path: str | Path) -> int:
+        """Write all attempts to a Parquet file, a row per completion (see `soar.export`); return their number.
+
+        Raises:
+            ExportError: pyarrow is not installed.
+        """
+        return to_parquet(path, self._archive, self._tasks.values(), self._config.iteration, self._config.rules)
+
+    def to_dataset(self) -> Dataset:
+        """Return all attempts as a `datasets.Dataset`, which lies in the run's folder, not in memory.
+
+        Raises:
+            ExportError: datasets is not installed.
+        """
+        tasks, config = self._tasks.values(), self._config
+        return to_dataset(self.run, self._archive, tasks, config.iteration, config.rules)
 
     def __repr__(self) -> str:
         return f"<SearchResults of {len(self)} tasks in {self.run}>"
@@ -143,7 +177,7 @@ def load_run(run: str | Path, iteration: int | None = None) -> SearchResults:
     """
     folder = RunFolder(Path(run).absolute())
     config = folder.config(iteration)
-    return SearchResults(folder, folder.tasks(), config)
+    return SearchResults(folder, folder.tasks(), config, folder.skipped(config.iteration))
 
 
 def _mean(values: list[Any]) -> float | None:
@@ -166,12 +200,17 @@ def _lines(summary: Summary) -> list[str]:
         lines.append(
             f"Solved: {summary.tasks_solved} of {summary.graded} tasks with every test input right; "
             f"{summary.mean_solved:.2%} as mean over tasks (the paper's reading), {summary.outputs_solved:.2%} of all "
-            f"test outputs (Kaggle's); oracle {summary.oracle:.2%}"
+            f"test outputs (Kaggle's); oracle {summary.oracle:.2%}, which the vote misses by "
+            f"{100 * (summary.gap or 0):.2f} points"
         )
     lines.append(
         f"Programs that solve all examples: in {summary.examples_solved} of {summary.tasks} tasks; "
         f"{summary.completions} completions, {summary.programs} programs, {summary.parse_failures} without a program"
     )
+    if summary.completions:
+        parts = {"no program": summary.parse_failures, **summary.failures}
+        rates = ", ".join(f"{name} {count / summary.completions:.1%}" for name, count in parts.items())
+        lines.append(f"Failed: {rates} of the completions; {summary.unique_outputs} different answers to tests")
     if summary.searched < summary.tasks:
         lines.append(f"Not searched: {summary.tasks - summary.searched} tasks")
     return lines

@@ -3,22 +3,47 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
-from soar.program import Attempt
+
+class Candidate(Protocol):
+    """What a selector knows of an attempt; `soar.program.Attempt` is one."""
+
+    @property
+    def key(self) -> str:
+        """Unique within the task."""
+        ...
+
+    @property
+    def train_accuracy(self) -> float:
+        """The share of the examples that it solves."""
+        ...
+
+    @property
+    def solved(self) -> tuple[bool, ...]:
+        """For each example whether it is solved."""
+        ...
+
+
+C = TypeVar("C", bound=Candidate)
 
 
 class Selector(Protocol):
     """Picks what to refine."""
 
-    def select(self, pool: Sequence[Attempt], rng: np.random.Generator) -> tuple[Attempt, ...]:
+    def select(self, pool: Sequence[C], rng: np.random.Generator) -> tuple[C, ...]:
         """Return the parents of the next refinement, out of a pool of refinable attempts.
 
         Raises:
             ValueError: the pool is empty.
         """
+        ...
+
+    def asked(self, keys: Sequence[str], n: int) -> None:
+        """Take note that `n` completions are requested which refine the attempts with these keys."""
         ...
 
 
@@ -37,14 +62,11 @@ class Rex:
         self.c = c
         self._asked: dict[str, int] = {}
 
-    def select(self, pool: Sequence[Attempt], rng: np.random.Generator) -> tuple[Attempt, ...]:
+    def select(self, pool: Sequence[C], rng: np.random.Generator) -> tuple[C, ...]:
         """Return one parent. Raises ValueError where the pool is empty."""
-        if not pool:
-            raise ValueError("nothing to choose from: the pool is empty")
+        refuse_empty(pool)
         h = np.fromiter((attempt.train_accuracy for attempt in pool), float, len(pool))
-        n = np.fromiter((self._asked.get(attempt.key, 0) for attempt in pool), float, len(pool))
-        theta = rng.beta(1 + self.c * h, 1 + self.c * (1 - h) + n)
-        return (pool[int(theta.argmax())],)
+        return (pool[int(thetas(h, self._counts(pool), self.c, rng).argmax())],)
 
     def asked(self, keys: Sequence[str], n: int) -> None:
         """Take note that `n` completions are requested which refine the attempts with these keys."""
@@ -55,3 +77,17 @@ class Rex:
         """Return how many attempts were refined, how many completions requested, and the most for one attempt."""
         counts = self._asked.values()
         return {"parents": len(counts), "asked": sum(counts), "most_asked": max(counts, default=0)}
+
+    def _counts(self, pool: Sequence[C]) -> NDArray[np.float64]:
+        return np.fromiter((self._asked.get(attempt.key, 0) for attempt in pool), float, len(pool))
+
+
+def thetas(h: NDArray[np.float64], n: NDArray[np.float64], c: float, rng: np.random.Generator) -> NDArray[np.float64]:
+    """Draw theta ~ Beta(1 + c h, 1 + c (1 - h) + n) for each of the accuracies `h`, in [0, 1], and counts `n`."""
+    return rng.beta(1 + c * h, 1 + c * (1 - h) + n)
+
+
+def refuse_empty(pool: Sequence[C]) -> None:
+    """Raise ValueError where the pool is empty."""
+    if not pool:
+        raise ValueError("nothing to choose from: the pool is empty")

@@ -7,7 +7,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from soar.models.base import LanguageModel
 from soar.prompting import PromptSet
@@ -17,6 +17,9 @@ from soar.task import Task
 # These may differ when a run is reopened: the first two may grow, the others change neither programs nor outcomes.
 BUDGETS = ("samples", "refinements")
 FREE = ("workers", "concurrency", "vote_c", "vote_weight")
+
+
+Description: TypeAlias = tuple[dict[str, Any], dict[str, Task]]  # rounds as in config.json, tasks
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,24 +49,26 @@ class RunFolder:
             raise ConfigError(f"{self.path} holds no search of iteration {number}: is it the folder of a run?")
         return SearchConfig.of(rounds[str(number)]["options"] | {"iteration": number})
 
+    def skipped(self, iteration: int) -> dict[str, str]:
+        """Return id and reason of the tasks that were not searched in a round."""
+        return dict(self._read("config.json")[str(iteration)].get("skipped", {}))
+
     def claim(
         self,
         config: SearchConfig,
         model: LanguageModel,
         prompt_sets: Mapping[str, PromptSet],
         tasks: Mapping[str, Task],
+        skipped: Mapping[str, str],
     ) -> None:
         """Write down what is searched, or check that it is what the folder already holds. Call it as the only writer.
 
-        Tasks may be added, and budgets raised.
+        Tasks may be added, and budgets raised. `skipped` are those of the tasks that are not searched, and why.
 
         Raises:
             ConfigError: something differs that would falsify the run; names the field, the old and the new value.
         """
-        known = self.tasks()
-        for id, task in tasks.items():
-            if id in known and known[id].content_hash != task.content_hash:
-                raise self._changed(f"content of task {id}", known[id].content_hash, task.content_hash)
+        known = self._joined_tasks(tasks)
         rounds = self._read("config.json")
         options = config.model_dump(mode="json", exclude={"iteration"})
         new: dict[str, Any] = {
@@ -72,13 +77,44 @@ class RunFolder:
             "prompt_set": config.prompt_set or model.prompt_set,
             "prompt_set_hashes": {name: prompt_set.hash for name, prompt_set in prompt_sets.items()},
             "options": options,
+            "skipped": dict(skipped),
         }
         if old := rounds.get(str(config.iteration)):
             self._check(old, new)
             new["prompt_set_hashes"] = old["prompt_set_hashes"] | new["prompt_set_hashes"]
-        rounds[str(config.iteration)] = new
+            before = {id: reason for id, reason in old.get("skipped", {}).items() if id not in tasks}
+            new["skipped"] = before | new["skipped"]
+        self.adopt((rounds | {str(config.iteration): new}, known))
+
+    def joined(self, other: RunFolder) -> Description:
+        """Return what describes both runs as one; of different budgets the larger counts.
+
+        Raises:
+            ConfigError: they differ in what would falsify the result.
+        """
+        rounds = self._read("config.json")
+        for number, theirs in other._read("config.json").items():
+            ours = rounds.setdefault(number, theirs)
+            for budget in BUDGETS:
+                most = max(ours["options"][budget], theirs["options"][budget])
+                theirs["options"][budget] = ours["options"][budget] = most
+            self._check(ours, theirs)
+            ours["prompt_set_hashes"] |= theirs["prompt_set_hashes"]
+            ours["skipped"] = ours.get("skipped", {}) | theirs.get("skipped", {})
+        return rounds, self._joined_tasks(other.tasks())
+
+    def adopt(self, description: Description) -> None:
+        """Write down what describes the run."""
+        rounds, tasks = description
         self._write("config.json", rounds)
-        self._write("tasks.json", {id: task.to_json() for id, task in (known | dict(tasks)).items()})
+        self._write("tasks.json", {id: task.to_json() for id, task in tasks.items()})
+
+    def _joined_tasks(self, tasks: Mapping[str, Task]) -> dict[str, Task]:
+        known = self.tasks()
+        for id, task in tasks.items():
+            if id in known and known[id].content_hash != task.content_hash:
+                raise self._changed(f"content of task {id}", known[id].content_hash, task.content_hash)
+        return known | dict(tasks)
 
     def log(self, line: Mapping[str, Any]) -> None:
         """Append a line to `metrics.jsonl`."""
@@ -93,8 +129,9 @@ class RunFolder:
             before = old["prompt_set_hashes"].get(name, digest)
             if before != digest:
                 raise self._changed(f"prompt set {name} (hash of its files)", before, digest)
+        usual = SearchConfig.of({}).model_dump(mode="json")  # what an option was before it existed
         for field, value in new["options"].items():
-            before = old["options"].get(field)
+            before = old["options"].get(field, usual[field])
             if field in BUDGETS and value < before:
                 raise ConfigError(f"{self.path}: {field} was {before} and is now {value}: a budget can only be raised")
             if field not in BUDGETS + FREE and before != value:

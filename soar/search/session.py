@@ -16,10 +16,12 @@ from soar.archive_writer import ArchiveWriter
 from soar.models.base import LanguageModel
 from soar.sandbox import Limits, Sandbox
 from soar.search.config import ConfigError, SearchConfig
-from soar.search.engine import make_asker, make_plan, run_engine
+from soar.search.engine import make_asker, run_engine
+from soar.search.planning import make_plan
 from soar.search.progress import Progress, Snapshot
 from soar.search.results import SearchResults
 from soar.search.run_folder import RunFolder
+from soar.search.stoppers import Stopper
 from soar.search.task_search import Bench
 from soar.task import Task
 
@@ -28,6 +30,7 @@ def run_session(
     tasks: Task | Mapping[str, Task] | Iterable[Task],
     model: str | LanguageModel,
     run: str | Path | None,
+    stop: Stopper | None,
     options: Mapping[str, Any],
 ) -> Generator[Snapshot, None, None]:
     """See `soar.search.search_iter`. Nothing is written before options, tasks and model are found good."""
@@ -43,11 +46,11 @@ def run_session(
         asker = make_asker(opened, config)
         plan = make_plan(wanted, asker, config)
         archive = stack.enter_context(ArchiveWriter(folder.archive))
-        folder.claim(config, opened, plan.prompt_sets, wanted)
+        folder.claim(config, opened, plan.prompt_sets, wanted, plan.skipped)
         budget = len(plan.work) * (config.samples + config.refinements)
-        progress = Progress(len(plan.work), budget, plan.skipped)
+        progress = Progress(len(plan.work), budget, plan.skipped, plan.dropped, stop)
         yield from run_engine(plan, Bench(asker, sandbox, archive, config, progress), folder)
-    results = SearchResults(folder, wanted, config, plan.skipped, keep=temporary)
+    results = SearchResults(folder, wanted, config, plan.skipped, progress.stopped, keep=temporary)
     yield replace(progress.snapshot(), results=results)
 
 

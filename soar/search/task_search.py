@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple, Protocol
 
 from soar.archive_writer import ArchiveWriter
 from soar.models.base import Completion, Prompt
@@ -13,16 +13,26 @@ from soar.program import Attempt, Phase, Program
 from soar.prompting import PromptSet
 from soar.records import Judge, Record, Request, hashes, prompt_hash, request_key, task_inputs
 from soar.replies import ENTRY_POINT, ParseFailure
-from soar.sandbox import Sandbox
+from soar.sandbox.encoding import Value
 from soar.sandbox.outcome import Outcome
 from soar.search.asking import Asker
 from soar.search.config import SearchConfig
 from soar.search.keys import keyed_rng, keyed_seed
+from soar.search.planning import fitting_prompt
 from soar.search.progress import Progress
-from soar.search.rex import Rex, Selector
+from soar.search.rex import Selector
+from soar.search.selectors import make_selector
 from soar.task import Task
 
 LOOKAHEAD = 4  # sampling requests under way for one task
+
+
+class Runner(Protocol):
+    """Runs programs; `soar.sandbox.Sandbox` does."""
+
+    async def submit(self, source: str, inputs: Sequence[Value], entry_point: str) -> Sequence[Outcome]:
+        """Return what a program did on each input, in order."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +40,7 @@ class Bench:
     """What all tasks of a search share."""
 
     asker: Asker
-    sandbox: Sandbox
+    sandbox: Runner
     archive: ArchiveWriter
     config: SearchConfig
     progress: Progress
@@ -56,90 +66,146 @@ def island_budget(total: int, islands: int, island: int) -> int:
     return total // islands + (island < total % islands)
 
 
+class Entry(NamedTuple):
+    """What the pools of a search keep of an attempt: the rest is in the archive, thousands of times larger."""
+
+    key: str
+    train_accuracy: float
+    solved: tuple[bool, ...]
+
+
+def _entries(attempts: Sequence[Attempt]) -> list[Entry]:
+    return [Entry(one.key, one.train_accuracy, one.solved) for one in attempts if one.refinable]
+
+
 @dataclass(slots=True)
 class TaskSearch:
-    """One task on the bench. Sees no test output: `task` must not have any."""
+    """One task on the bench, for one round of the budget. Sees no test output: `task` must not have any.
+
+    Attributes:
+        refinements: what the task may have made by the end of this round, those of earlier rounds included.
+        counted: per island (None: sampling) the requests that `Bench.progress` knows of; goes from round to round.
+        completions, best, solving: see `soar.search.budget.TaskState`.
+    """
 
     task: Task
     prompt_set: PromptSet
     max_tokens: int
     bench: Bench
     prompt: Prompt
+    refinements: int
+    counted: dict[int | None, int]
     judge: Judge = field(init=False)
     group: asyncio.TaskGroup = field(default_factory=asyncio.TaskGroup)
     inputs: list[Any] = field(default_factory=list)
     input_hashes: list[bytes] = field(default_factory=list)
     finished: dict[str, int] = field(default_factory=dict)
+    completions: int = 0
+    best: float = 0.0
+    solving: int = 0
     runs: dict[str, asyncio.Task[tuple[Outcome, ...]]] = field(default_factory=dict)  # by program hash
 
-    async def search(self) -> None:
-        """Spend the task's budget; everything that comes of it goes to the archive."""
+    async def search(self) -> bool:
+        """Spend what the task has been granted; everything that comes of it goes to the archive.
+
+        Returns whether it is spent: False where the search was stopped before.
+        """
         config = self.bench.config
         self.judge, self.inputs = Judge(self.task, config.rules), task_inputs(self.task)
         self.input_hashes = hashes(self.inputs)
         self.finished = self.bench.archive.finished(self.task.content_hash, config.iteration)
         async with self.group as group:
-            samples = await self._sample()
-            for island in range(config.islands):
-                group.create_task(self._refine(island, samples))
+            pool = await self._sample()
+            if pool is None:
+                return False
+            self.counted[None] = config.samples  # at least as many as there are requests
+            islands = [group.create_task(self._refine(island, pool)) for island in range(config.islands)]
+        return all(island.result() for island in islands)
 
-    async def _sample(self) -> list[Attempt]:
-        """Ask the sampling prompt again and again; return the attempts in order.
+    async def _sample(self) -> list[Entry] | None:
+        """Ask the sampling prompt again and again; return what can be refined, in order; None where it was stopped.
 
         Request i starts when those up to i - LOOKAHEAD are done and have not met early stop: which requests there are
         depends on their results, never on their timing.
         """
         config = self.bench.config
-        requests: list[asyncio.Task[list[Attempt]]] = []
+        requests: list[asyncio.Task[tuple[int, list[Entry]] | None]] = []
         solved = 0
         size = config.samples_per_request or self.prompt_set.settings.samples_per_request
         sizes = request_sizes(self.finished, config.iteration, "sample", None, config.samples, size)
         for step, n in enumerate(sizes):
             if step >= LOOKAHEAD:
-                solved += _solved(await requests[step - LOOKAHEAD])
+                earlier = await requests[step - LOOKAHEAD]
+                solved += earlier[0] if earlier else 0
+                if earlier is None:
+                    break
             if solved >= config.early_stop:
                 break
-            requests.append(self.group.create_task(self._ask("sample", None, step, (), self.prompt, n)))
-        return [attempt for request in requests for attempt in await request]
+            requests.append(self.group.create_task(self._sample_once(step, n)))
+        done = [await request for request in requests]
+        return None if None in done else [entry for one in done if one for entry in one[1]]
 
-    async def _refine(self, island: int, samples: Sequence[Attempt]) -> None:
-        """Refine what the island's own REx picks; its children join its own pool."""
+    async def _sample_once(self, step: int, n: int) -> tuple[int, list[Entry]] | None:
+        chain = self.refinements + self.bench.config.samples  # all refinements wait for the samples
+        attempts = await self._ask("sample", None, step, (), self.prompt, n, chain)
+        return None if attempts is None else (_solved(attempts), _entries(attempts))
+
+    async def _refine(self, island: int, samples: Sequence[Entry]) -> bool:
+        """Refine what the island's own selector picks; its children join its own pool. False where it was stopped."""
         config = self.bench.config
-        rex = Rex(config.rex_c)
-        pool = [attempt for attempt in samples if attempt.refinable]
-        solved = 0
-        budget = island_budget(config.refinements, config.islands, island)
+        selector = make_selector(config.selector, config.rex_c)
+        pool = list(samples)
+        solved = asked = 0
+        budget = island_budget(self.refinements, config.islands, island)
         sizes = request_sizes(self.finished, config.iteration, "refine", island, budget, config.refinements_per_request)
         for step, n in enumerate(sizes):
             if solved * config.islands >= config.early_stop:
                 break
-            attempts = self._replayed("refine", island, step)
+            attempts: list[Attempt] | None = self._replayed("refine", island, step)
             if attempts:
-                rex.asked(attempts[0].parents, n)
+                selector.asked(attempts[0].parents, n)
             else:
-                parents, prompt = self._choose(rex, pool, island, step)
+                parents, prompt = self._choose(selector, pool, island, step)
                 keys = tuple(parent.key for parent in parents)
-                rex.asked(keys, n)
-                attempts = await self._ask("refine", island, step, keys, prompt, n)
+                selector.asked(keys, n)
+                attempts = await self._ask("refine", island, step, keys, prompt, n, budget - asked)
+                if attempts is None:
+                    return False
+            asked += n
             solved += _solved(attempts)
-            pool += [attempt for attempt in attempts if attempt.refinable]
+            pool += _entries(attempts)
+        return True
 
     def _choose(
-        self, selector: Selector, pool: Sequence[Attempt], island: int, step: int
-    ) -> tuple[tuple[Attempt, ...], Prompt]:
+        self, selector: Selector, pool: Sequence[Entry], island: int, step: int
+    ) -> tuple[tuple[Entry, ...], Prompt]:
         """Return the parents of a step and their prompt; where nothing can be refined, none and the sampling prompt.
 
-        A choice whose prompt is too long for the model's window is put aside for this step, and another one made.
+        A choice whose prompt is too long for the model's window is put aside for this step, and another one made; so
+        is the second of two parents that are the same program.
         """
         rng = keyed_rng(*self._place("refine", island, step), "select")
         candidates = list(pool)
         while candidates:
             parents = selector.select(candidates, rng)
-            prompt = self.prompt_set.render(self.task, parents)
-            if self.bench.asker.overlong([prompt], self.max_tokens) == [None]:
+            shown = [self.bench.archive.find(self.judge, parent.key) for parent in parents]
+            if len(shown) == 2 and shown[0].program == shown[1].program:
+                candidates.remove(parents[1])
+                continue
+            prompt = self._render(shown)
+            if prompt is not None:
                 return parents, prompt
-            candidates = [attempt for attempt in candidates if attempt not in parents]
+            candidates = [entry for entry in candidates if entry not in parents]
         return (), self.prompt
+
+    def _render(self, parents: Sequence[Attempt]) -> Prompt | None:
+        """Return the refinement prompt; None where it does not fit."""
+        asker = self.bench.asker
+        if self.bench.config.drop_examples:
+            fitting = fitting_prompt(self.prompt_set, self.task, parents, asker, self.max_tokens)
+            return None if fitting is None else fitting[0]
+        prompt = self.prompt_set.render(self.task, parents)
+        return prompt if asker.overlong([prompt], self.max_tokens) == [None] else None
 
     def _replayed(self, phase: Phase, island: int | None, step: int) -> list[Attempt]:
         """Return the attempts of a request that is already in the archive; none where it is not."""
@@ -148,13 +214,27 @@ class TaskSearch:
         if key not in self.finished:
             return []
         attempts = self.bench.archive.replay(self.judge, key)
-        self.bench.progress.add(attempts, new=False)
+        self._note(attempts, island, step, new=False)
         return attempts
 
+    def _note(self, attempts: Sequence[Attempt], island: int | None, step: int, new: bool) -> None:
+        """Count a request's attempts; whoever watches sees those of earlier rounds once."""
+        eligible = [attempt for attempt in attempts if attempt.eligible]
+        self.completions += len(attempts)
+        self.best = max([self.best, *(attempt.train_accuracy for attempt in eligible)])
+        self.solving += sum(attempt.solves_examples for attempt in eligible)
+        if new or step >= self.counted.get(island, 0):
+            self.bench.progress.add(attempts, new)
+            if island is not None:
+                self.counted[island] = step + 1
+
     async def _ask(
-        self, phase: Phase, island: int | None, step: int, parents: tuple[str, ...], prompt: Prompt, n: int
-    ) -> list[Attempt]:
-        """Return a request's attempts: from the archive, or from the model and then recorded there."""
+        self, phase: Phase, island: int | None, step: int, parents: tuple[str, ...], prompt: Prompt, n: int, chain: int
+    ) -> list[Attempt] | None:
+        """Return a request's attempts: from the archive, or from the model and then recorded there.
+
+        None where the search was stopped before it was sent.
+        """
         if attempts := self._replayed(phase, island, step):
             return attempts
         bench, model = self.bench, self.bench.asker.model
@@ -174,13 +254,18 @@ class TaskSearch:
             adapter=model.adapter,
             prompt_set=f"{self.prompt_set.name}:{self.prompt_set.hash}",
         )
-        reply = await bench.asker.ask(prompt, n, self.max_tokens, request.seed)
+        reply = await bench.asker.ask(prompt, n, self.max_tokens, request.seed, chain, bench.progress.stop)
+        if reply is None:
+            return None
         async with asyncio.TaskGroup() as group:
             jobs = [group.create_task(self._run(prompt.prefill, completion)) for completion in reply.completions]
         records = [job.result() for job in jobs]
         bench.archive.record(request, reply.prompt_tokens, self.input_hashes, records)
+        for record in records:
+            if record.program is not None:  # from now on the archive knows what it did
+                self.runs.pop(record.program.hash, None)
         attempts = [self.judge.attempt(request, position, record) for position, record in enumerate(records)]
-        bench.progress.add(attempts, new=True)
+        self._note(attempts, island, step, new=True)
         return attempts
 
     async def _run(self, prefill: str, completion: Completion) -> Record:

@@ -1,0 +1,138 @@
+"""What is to be searched, with which prompts; and what is not, found out before anything is sent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from soar.errors import SoarError
+from soar.models.base import LanguageModel, Prompt
+from soar.program import Attempt
+from soar.prompting import PromptSet, load_prompt_set, without_largest
+from soar.search.asking import Asker
+from soar.search.config import ConfigError, SearchConfig
+from soar.task import Task
+
+COUNTED_AT_ONCE = 256  # prompts whose tokens are counted in one call
+
+
+class PromptTooLongError(SoarError):
+    """A task's prompt does not fit the model's window; the message names task and length."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is to be searched: each task (without test outputs) with prompt set and sampling prompt; and what is not.
+
+    Attributes:
+        work: the tasks.
+        skipped: id of a task that is left out, and why.
+        dropped: id of a task whose prompt does not show all examples, and how many it leaves out.
+    """
+
+    work: list[tuple[Task, PromptSet, Prompt]] = field(default_factory=list)
+    skipped: dict[str, str] = field(default_factory=dict)
+    dropped: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def prompt_sets(self) -> dict[str, PromptSet]:
+        """The prompt sets in use, by name."""
+        return {prompt_set.name: prompt_set for _, prompt_set, _ in self.work}
+
+
+def make_plan(tasks: Mapping[str, Task], asker: Asker, config: SearchConfig) -> Plan:
+    """Choose each task's prompt set and leave out what the model cannot be shown, before anything is sent.
+
+    Raises:
+        PromptTooLongError: no task is left, the only one among them.
+        PromptError: the prompt set does not exist.
+        ConfigError: the model cannot be asked with this prompt set, or the set not show what the selector picks.
+    """
+    usual, other = prompt_sets_for(asker.model, config)
+    plan = Plan()
+    for full in tasks.values():
+        task = full.without_test_outputs()
+        prompt_set = usual if task.is_grid else other
+        if prompt_set.settings.grids_only and not task.is_grid:
+            plan.skipped[task.id] = f"prompt set {prompt_set.name} shows grids only, this task has other values"
+        else:
+            plan.work.append((task, prompt_set, prompt_set.render(task)))
+    for start in range(0, len(plan.work), COUNTED_AT_ONCE):
+        _note_overlong(plan, asker, config, start)
+    plan.work[:] = [item for item in plan.work if item[0].id not in plan.skipped]
+    if tasks and not plan.work:
+        id, reason = next(iter(plan.skipped.items()))
+        raise PromptTooLongError(f"no task can be searched with model {asker.model.name}: task {id}: {reason}")
+    return plan
+
+
+def prompt_sets_for(model: LanguageModel, config: SearchConfig) -> tuple[PromptSet, PromptSet]:
+    """Return the prompt set for tasks of grids, and the one for other values.
+
+    Raises: as `make_plan`.
+    """
+    name = config.prompt_set or model.prompt_set
+    if config.prompt_set is None and name == "soar" and config.selector == "crossover":
+        name = "crossover"
+    usual = load_prompt_set(name)
+    other = load_prompt_set("values") if config.prompt_set is None and name in ("soar", "crossover") else usual
+    if config.selector == "crossover" and usual.settings.parents < 2:
+        raise ConfigError(
+            f"prompt set {usual.name} shows one attempt at a time, the selector crossover picks two: "
+            "pass prompt_set='crossover' with a model that can read it, or another selector"
+        )
+    for prompt_set in (usual, other):
+        _refuse_unsupported(model, prompt_set)
+    return usual, other
+
+
+def _refuse_unsupported(model: LanguageModel, prompt_set: PromptSet) -> None:
+    """What a model cannot do is refused, never left out in silence."""
+    for file, able in (("prefill.j2", model.capabilities.prefill), ("system.j2", model.capabilities.system_role)):
+        if file in prompt_set.templates and not able:
+            what = "begin the reply of" if file == "prefill.j2" else "give a system message to"
+            raise ConfigError(
+                f"prompt set {prompt_set.name} wants to {what} model {model.name}, which cannot have that: "
+                f"pass another prompt_set, or a copy of its folder without {file}"
+            )
+
+
+def _note_overlong(plan: Plan, asker: Asker, config: SearchConfig, start: int) -> None:
+    part = plan.work[start : start + COUNTED_AT_ONCE]
+    places = {item[0].id: start + place for place, item in enumerate(part)}
+    limits = {item[1].name: max_tokens(config, item[1]) for item in part}
+    for set_name, limit in limits.items():
+        same = [item for item in part if item[1].name == set_name]
+        for item, length in zip(same, asker.overlong([item[2] for item in same], limit), strict=True):
+            if length is None:
+                continue
+            task, prompt_set, _ = item
+            fitting = fitting_prompt(prompt_set, task, (), asker, limit) if config.drop_examples else None
+            if fitting is not None:
+                plan.work[places[task.id]] = (task, prompt_set, fitting[0])
+                plan.dropped[task.id] = fitting[1]
+            else:
+                plan.skipped[task.id] = (
+                    f"its prompt has {length} tokens; with a reply of up to {limit} that is more than the "
+                    f"{asker.model.capabilities.context_length} which {asker.model.name} can read"
+                    f"{', even with one example only' if config.drop_examples else ' (drop_examples=True shows fewer)'}"
+                )
+
+
+def fitting_prompt(
+    prompt_set: PromptSet, task: Task, parents: Sequence[Attempt], asker: Asker, limit: int
+) -> tuple[Prompt, int] | None:
+    """Return the prompt with as many examples as fit the model's window, at least one, and how many it leaves out.
+
+    The largest examples go first. None where even one is too much.
+    """
+    for dropped in range(max(len(task.train), 1)):
+        prompt = prompt_set.render(*without_largest(task, parents, dropped))
+        if asker.overlong([prompt], limit) == [None]:
+            return prompt, dropped
+    return None
+
+
+def max_tokens(config: SearchConfig, prompt_set: PromptSet) -> int:
+    """The longest reply: the config's, else the prompt set's."""
+    return config.max_tokens or prompt_set.settings.max_tokens

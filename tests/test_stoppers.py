@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+import soar
+from soar.search import Programs, Seconds, StopFile, Stopper, Tokens
+from soar.search.progress import Progress
+from soar.search.progress_bar import describe
+from soar.testing import ScriptedModel
+from tests.search_support import TASKS, content, script
+
+SMALL = {"samples": 40, "refinements": 20, "samples_per_request": 8, "workers": 1}
+
+
+def test_joined_stoppers_stop_when_one_does(tmp_path: Path) -> None:
+    progress = Progress(1, 10, {}, programs=5, tokens=100)
+    joined = Programs(6) | Tokens(101) | Seconds(60) | StopFile(tmp_path / "stop")
+    assert joined.reason(progress.snapshot()) is None
+    (tmp_path / "stop").touch()
+    assert "remove it" in (joined.reason(progress.snapshot()) or "")
+    assert (Programs(5) | joined).reason(progress.snapshot()) == "5 programs of 5 wanted"
+    assert Tokens(100).reason(progress.snapshot()) == "100 tokens of 100 allowed"
+    progress.started -= 61
+    assert Seconds(60).reason(progress.snapshot()) == "61 seconds of 60 allowed"
+
+
+@pytest.mark.parametrize("stop", [Programs(30), Tokens(500), Seconds(0.3)])
+@pytest.mark.parametrize("n", [True, False])
+def test_a_stopped_search_ends_as_if_it_had_not_been(tmp_path: Path, stop: Stopper, n: bool) -> None:
+    soar.search(TASKS, ScriptedModel(script, n=n), run=tmp_path / "whole", **SMALL)
+    model = ScriptedModel(script, latency=0.05, n=n, max_concurrency=2)
+    results = soar.search(TASKS, model, run=tmp_path / "cut", stop=stop, **SMALL)
+    assert results.stopped is not None and results["task0"].stopped == results.stopped
+    assert results.summary.completions == sum(n for _, n, _ in model.requests) < 180
+    lines = [json.loads(line) for line in (tmp_path / "cut" / "metrics.jsonl").read_text().splitlines()]
+    assert lines[-1] == {"stopped": results.stopped, "completions": results.summary.completions}
+    assert soar.search(TASKS, ScriptedModel(script, n=n), run=tmp_path / "cut", **SMALL).stopped is None
+    assert content(tmp_path / "cut") == content(tmp_path / "whole")
+
+
+def test_a_stop_file_that_is_there_stops_at_once(tmp_path: Path) -> None:
+    (tmp_path / "stop").touch()
+    model = ScriptedModel(script)
+    result = soar.search(TASKS["task0"], model, stop=StopFile(tmp_path / "stop"), **SMALL)
+    assert result.stopped is not None and str(tmp_path / "stop") in result.stopped
+    assert model.requests == [] and result.predictions == [] and result.best is None
+
+
+def test_snapshots_say_that_it_stops() -> None:
+    seen = list(soar.search.search_iter(TASKS, ScriptedModel(script), stop=Programs(1), **SMALL))
+    assert seen[-1].stopped is not None and seen[-1].tasks_done == 0 and seen[-1].tokens_per_second > 0
+    assert describe(seen[-1]).startswith("stopping (")
