@@ -97,6 +97,7 @@ def test_depth() -> None:
 
 def test_size() -> None:
     assert len(encode("x" * 98, 100)) == 100
-    for value in ("x" * 99, [1] * 51, {"k": "v" * 100}, np.zeros(101), [[]] * 101):
+    too_large: list[object] = ["x" * 99, [1] * 51, {"k": "v" * 100}, np.zeros(101), [[]] * 101]
+    for value in too_large:
         with pytest.raises(EncodingError, match="too large"):
             encode(value, 100)

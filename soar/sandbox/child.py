@@ -37,7 +37,10 @@ def live(
         send(wire.TROUBLE, 0.0, _describe(error))
         os._exit(1)
     send(wire.READY, 0.0, b"")
-    _answer(send, entry_point.decode(), source.decode(errors="surrogatepass"), inputs, bounds.output_kb * 1024)
+    try:
+        _answer(send, entry_point.decode(), source.decode(errors="surrogatepass"), inputs, bounds.output_kb * 1024)
+    except MemoryError:  # the program has kept all there is: none is left to send its verdict
+        os._exit(wire.NO_ROOM)
     os._exit(0)
 
 

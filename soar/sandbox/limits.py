@@ -17,8 +17,12 @@ from soar.sandbox.outcome import Limits
 Reach = Literal["namespace", "group", "orphans"]
 
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
+_MADV_COLLAPSE, _LARGE = 25, 2**21
 _LINUX = sys.platform == "linux"
+_CHILDREN = "/proc/thread-self/children"
 _LIBC = ctypes.CDLL(None, use_errno=True)
+
+_list_of_children: int | None = None
 
 
 def bound_zygote(bounds: Limits) -> None:
@@ -52,8 +56,11 @@ def die_with_parent() -> None:
 
 def adopt_orphans() -> None:
     """Let what descends from this process become its child when its own parent dies, so that it can be ended."""
+    global _list_of_children
     if _LINUX:
         _prctl(_PR_SET_CHILD_SUBREAPER, 1)
+        if os.access(_CHILDREN, os.R_OK):  # opened now: Landlock will not let it be opened later
+            _list_of_children = os.open(_CHILDREN, os.O_RDONLY | os.O_CLOEXEC)
 
 
 def cpu_seconds(pid: int) -> float:
@@ -61,6 +68,20 @@ def cpu_seconds(pid: int) -> float:
     if not _LINUX:
         return 0.0
     return time.clock_gettime((~pid << 3) | 2)  # the clock id that clock_getcpuclockid(3) makes
+
+
+def gather_memory() -> None:
+    """Move this process's memory into large pages, where the kernel does that (Linux 6.1; else nothing happens): a fork
+    then copies, and the end of the child frees, thousands of entries fewer. For when nothing more will be loaded."""
+    if not _LINUX:
+        return
+    with open("/proc/self/maps") as file:
+        areas = [(span, rights, name) for span, rights, _, _, _, *name in map(str.split, file)]
+    for span, rights, name in areas:
+        start, end = (int(address, 16) // _LARGE * _LARGE for address in span.split("-"))
+        start += _LARGE  # rounded up, at worst by one page more than needed
+        if rights == "rw-p" and name in ([], ["[heap]"]) and start < end:
+            _LIBC.madvise(ctypes.c_void_p(start), ctypes.c_size_t(end - start), _MADV_COLLAPSE)
 
 
 def end_everything(pid: int, reach: Reach) -> None:
@@ -96,7 +117,9 @@ def _wait(pid: int) -> bool:
 
 
 def _children() -> set[int]:
-    """Children of this process, where /proc can be read."""
+    """Children of this process, where /proc could be read when it began to adopt them, or can be now."""
+    if _list_of_children is not None:
+        return set(map(int, os.pread(_list_of_children, 1 << 16, 0).split()))
     found = set()
     if _LINUX and os.access("/proc/self/stat", os.R_OK):
         for name in os.listdir("/proc"):

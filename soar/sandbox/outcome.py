@@ -48,9 +48,11 @@ class Outcome:
 
     `status`: "ok" (then `value` holds the answer), "error" (an exception), "timeout", "memory", "crash" (the process
     ended, or wrote what is no answer), "invalid" (what it returned is not plain data, or too large), "skipped" (an
-    earlier input ended the process). `seconds` is CPU time."""
+    earlier input ended the process). `seconds` is CPU time. `deterministic` says of the whole program whether a second
+    run gave the same answers; None where there was none to compare with."""
 
     status: Status
     value: Value = None
     error: ProgramError | None = None
     seconds: float = 0.0
+    deterministic: bool | None = None

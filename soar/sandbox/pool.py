@@ -21,6 +21,7 @@ from soar.errors import SoarError
 from soar.sandbox.encoding import Value, encode
 from soar.sandbox.handle import TroubleError, ZygoteHandle
 from soar.sandbox.outcome import Limits, Outcome
+from soar.sandbox.twice import mark
 from soar.sandbox.wire import LAYERS, pack_job
 
 Confinement = Literal["auto", "required"]
@@ -68,27 +69,35 @@ class Sandbox:
             raise
 
     def run(
-        self, programs: Sequence[tuple[str, Sequence[Value]]], entry_point: str = "transform"
+        self,
+        programs: Sequence[tuple[str, Sequence[Value]]],
+        entry_point: str = "transform",
+        *,
+        twice: bool = False,
     ) -> list[list[Outcome]]:
         """Run each (source, inputs), and return the outcomes of its inputs, all in order.
 
-        The source must define the function `entry_point`, which is given a fresh copy of an input. Raises
+        The source must define the function `entry_point`, which is given a fresh copy of an input. `twice` runs each
+        program again, in a new process with its inputs in reverse, and sets `Outcome.deterministic`. Raises
         EncodingError for inputs that are not plain data, SandboxError when the machinery fails three times in a row."""
-        pending: deque[Future[list[Outcome]]] = deque()
+        pending: deque[list[Future[list[Outcome]]]] = deque()
         results: list[list[Outcome]] = []
         try:
             for source, inputs in programs:
                 if len(pending) >= _AHEAD * self.workers:
-                    results.append(pending[0].result())
+                    results.append(_joined([future.result() for future in pending[0]]))
                     pending.popleft()
-                pending.append(self._put(source, inputs, entry_point))
-            results += [future.result() for future in pending]
+                pending.append(self._put(source, inputs, entry_point, twice))
+            results += [_joined([future.result() for future in futures]) for futures in pending]
         finally:  # Ctrl-C, an error: forget what has not begun
-            for future in pending:
-                future.cancel()
+            for futures in pending:
+                for future in futures:
+                    future.cancel()
         return results
 
-    async def submit(self, source: str, inputs: Sequence[Value], entry_point: str = "transform") -> list[Outcome]:
+    async def submit(
+        self, source: str, inputs: Sequence[Value], entry_point: str = "transform", *, twice: bool = False
+    ) -> list[Outcome]:
         """Run one program from an event loop: as `run`. Waits while enough others are in flight.
 
         Calls must come from one event loop at a time."""
@@ -96,7 +105,8 @@ class Sandbox:
         if self._gate is None or self._gate[0] is not loop:
             self._gate = loop, asyncio.Semaphore(_AHEAD * self.workers)
         async with self._gate[1]:
-            return await asyncio.wrap_future(self._put(source, inputs, entry_point))
+            futures = self._put(source, inputs, entry_point, twice)
+            return _joined(await asyncio.gather(*map(asyncio.wrap_future, futures)))
 
     def layers(self) -> dict[str, bool | str]:
         """The layers of confinement: True where active, else why not."""
@@ -114,9 +124,11 @@ class Sandbox:
     ) -> None:
         self.close()
 
-    def _put(self, source: str, inputs: Sequence[Value], entry_point: str) -> Future[list[Outcome]]:
-        parts = [entry_point.encode(), source.encode(errors="surrogatepass"), *map(encode, inputs)]
-        return self._crew.put(pack_job(parts), len(inputs))
+    def _put(self, source: str, inputs: Sequence[Value], entry_point: str, twice: bool) -> list[Future[list[Outcome]]]:
+        """The run of a program, and where asked for the one that it is compared with."""
+        head, data = [entry_point.encode(), source.encode(errors="surrogatepass")], [encode(value) for value in inputs]
+        orders = [data, data[::-1]] if twice else [data]
+        return [self._crew.put(pack_job(head + order), len(data)) for order in orders]
 
     def _check(self, confinement: Confinement) -> None:
         missing = "; ".join(f"{name} ({why})" for name, why in self._layers.items() if why is not True)
@@ -125,6 +137,11 @@ class Sandbox:
         if missing and missing not in _warned:
             _warned.add(missing)
             warnings.warn(f"the sandbox lacks layers of confinement: {missing}", RuntimeWarning, stacklevel=3)
+
+
+def _joined(runs: Sequence[list[Outcome]]) -> list[Outcome]:
+    """The outcomes of one run, or of two, marked."""
+    return runs[0] if len(runs) == 1 else mark(*runs)
 
 
 def doctor_report() -> dict[str, bool | str]:

@@ -9,10 +9,12 @@ import ctypes
 import os
 import platform
 import struct
+from collections.abc import Sequence
 
 _PR_SET_SECCOMP, _SECCOMP_MODE_FILTER = 22, 2
 _ALLOW, _KILL, _EPERM = 0x7FFF0000, 0x80000000, 0x00050001
-_LOAD, _EQUAL, _ANY_BIT, _RETURN = 0x20, 0x15, 0x45, 0x06  # BPF opcodes: ld [k], jeq k, jset k, ret k
+# BPF opcodes: ld [k], jeq k, jge k, jset k, ret k
+_LOAD, _EQUAL, _AT_LEAST, _ANY_BIT, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
 _NUMBER_AT, _ARCHITECTURE_AT, _ARGUMENTS_AT = 0, 4, 16
 
 _X86_64, _AARCH64 = "x86_64", "aarch64"
@@ -74,32 +76,47 @@ def unavailable() -> str | None:
 
 
 def assemble() -> bytes:
-    """The filter for this machine, as an array of `struct sock_filter`."""
+    """The filter for this machine, as an array of `struct sock_filter`.
+
+    It searches for the number of the call by halves: the kernel runs a new filter once for each number that there is,
+    and a program's process installs it anew."""
     machine = platform.machine()
+    refuse: list[_Instruction] = [(_RETURN, 0, 0, _EPERM)]
+    verdicts = {number: [(_RETURN, 0, 0, _ALLOW)] for number in _ALLOWED[machine]}
+    for number, argument, bits in _MASKED[machine]:
+        verdicts[number] = _with_argument(argument, [(_ANY_BIT, 1, 0, bits), (_RETURN, 0, 0, _ALLOW)])
+    for number, argument, values in _CHOICES[machine]:
+        test = [item for value in values for item in ((_EQUAL, 0, 1, value), (_RETURN, 0, 0, _ALLOW))]
+        verdicts[number] = _with_argument(argument, test)
+    runs: list[tuple[int, list[_Instruction]]] = []  # from this number on, to the next run: this
+    for number in range(max(verdicts) + 2):
+        verdict = verdicts.get(number, refuse)
+        if not runs or runs[-1][1] != verdict:
+            runs.append((number, verdict))
     code: list[_Instruction] = [
         (_LOAD, 0, 0, _ARCHITECTURE_AT),
         (_EQUAL, 1, 0, _AUDIT_ARCHITECTURE[machine]),
         (_RETURN, 0, 0, _KILL),
         (_LOAD, 0, 0, _NUMBER_AT),
+        *_search(runs),
     ]
-    for number in sorted(_ALLOWED[machine]):
-        code += [(_EQUAL, 0, 1, number), (_RETURN, 0, 0, _ALLOW)]
-    for number, argument, bits in _MASKED[machine]:
-        test = [(_ANY_BIT, 1, 0, bits), (_RETURN, 0, 0, _ALLOW)]
-        code += _with_argument(number, argument, test)
-    for number, argument, values in _CHOICES[machine]:
-        test = [item for value in values for item in ((_EQUAL, 0, 1, value), (_RETURN, 0, 0, _ALLOW))]
-        code += _with_argument(number, argument, test)
-    code.append((_RETURN, 0, 0, _EPERM))
     return b"".join(struct.pack("=HBBI", *instruction) for instruction in code)
 
 
-def _with_argument(number: int, argument: int, test: list[_Instruction]) -> list[_Instruction]:
-    """`test` on the lower half of an argument whose upper half is clear; falls through to EPERM."""
+def _search(runs: Sequence[tuple[int, list[_Instruction]]]) -> list[_Instruction]:
+    """Instructions that find the run which the number in the accumulator lies in, and do what is said there."""
+    if len(runs) == 1:
+        return runs[0][1]
+    middle = len(runs) // 2
+    below = _search(runs[:middle])
+    return [(_AT_LEAST, len(below), 0, runs[middle][0]), *below, *_search(runs[middle:])]
+
+
+def _with_argument(argument: int, test: list[_Instruction]) -> list[_Instruction]:
+    """`test` on the lower half of an argument whose upper half is clear; else, or if it falls through, EPERM."""
     at = _ARGUMENTS_AT + 8 * argument
     upper = [(_LOAD, 0, 0, at + 4), (_EQUAL, 1, 0, 0), (_RETURN, 0, 0, _EPERM)]
-    body = [*upper, (_LOAD, 0, 0, at), *test, (_RETURN, 0, 0, _EPERM)]
-    return [(_EQUAL, 0, len(body), number), *body]
+    return [*upper, (_LOAD, 0, 0, at), *test, (_RETURN, 0, 0, _EPERM)]
 
 
 def install(code: bytes, libc: ctypes.CDLL) -> None:

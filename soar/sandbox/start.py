@@ -4,7 +4,7 @@ empty environment, in which nothing else of `soar` is loaded."""
 from __future__ import annotations
 
 import gc
-import importlib
+import importlib.util
 import json
 import os
 import sys
@@ -20,6 +20,9 @@ _LIBRARIES = [
     *("bisect", "collections.abc", "copy", "dataclasses", "datetime", "decimal", "enum", "fractions", "functools"),
     *("heapq", "itertools", "math", "operator", "queue", "random", "re", "statistics", "string", "time", "typing"),
 ]
+# What scipy.ndimage brings along and hardly a program touches: loaded at the first use, in the program's process, since
+# each page and each mapping that the zygote has costs every fork.
+_AT_FIRST_USE = ["numpy.f2py", "numpy.testing"]
 _NOT_FOR_PROGRAMS = {"site-packages", "dist-packages", "__pycache__"}
 
 
@@ -60,6 +63,8 @@ def _become_first(control: int) -> None:
 
 
 def _load_libraries() -> None:
+    for name in _AT_FIRST_USE:
+        _load_at_first_use(name)
     for name in _LIBRARIES:
         importlib.import_module(name)
     import warnings
@@ -74,6 +79,20 @@ def _load_libraries() -> None:
     os.environ.clear()
     gc.collect()
     gc.freeze()
+    limits.gather_memory()
+
+
+def _load_at_first_use(name: str) -> None:
+    """Put a module in place that loads itself when something is asked of it."""
+    spec = importlib.util.find_spec(name)
+    if spec is None or spec.loader is None:  # this version of the library has none
+        return
+    spec.loader = importlib.util.LazyLoader(spec.loader)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    package, _, attribute = name.rpartition(".")
+    setattr(sys.modules[package], attribute, module)
 
 
 def _readable(libraries: list[str]) -> list[str]:

@@ -17,6 +17,7 @@ OK, ERROR, MEMORY, INVALID = range(4)  # a program's process says these
 TIMEOUT, CRASH, KILLED, TROUBLE = range(4, 8)  # the zygote says these: they end the program
 READY = 8  # a process has confined itself and is about to load its program; also a zygote's greeting
 
+NO_ROOM = 112  # exit status of a process that has no memory left to say so
 ERROR_BYTES = 1 << 14  # room for an error's name and message
 
 

@@ -156,6 +156,8 @@ class Watch:
             select.select([], [], [], 0.001)
         if not end:
             self.verdict(wire.CRASH, "closed the channel that carries its answers")
+        elif end.si_code == os.CLD_EXITED and end.si_status == wire.NO_ROOM:
+            self.verdict(wire.KILLED, f"used more than {self.zygote.bounds.memory_mb} MiB")
         elif end.si_code == os.CLD_EXITED:
             self.verdict(wire.CRASH, f"ended with exit status {end.si_status}")
         elif end.si_status == signal.SIGXCPU:
