@@ -67,7 +67,7 @@ def measure(lacking: Sequence[str]) -> dict[str, object]:
             if how := verdict(sandbox, program):
                 found[str(program)] = how
         left = not gone_soon(descendants(os.getpid()) - standing)
-    files = marked_files()
+    files = [file.replace(os.path.dirname(os.__file__), "<standard library>") for file in marked_files()]
     return {
         "missing": missing,
         "through": found,
