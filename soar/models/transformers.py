@@ -6,13 +6,12 @@ It runs in a process of its own. Each request is one prefill of its prompt, whos
 from __future__ import annotations
 
 import importlib.util
-import os
 from collections.abc import Sequence
 from typing import Any
 
 from soar.models.base import Capabilities, Completion, ModelError, Prompt, Reply, Sampling
 from soar.models.pool import WorkerPool
-from soar.models.worker import Worker
+from soar.models.worker import Worker, available_cores
 
 
 class TransformersModel:
@@ -33,7 +32,7 @@ class TransformersModel:
                 raise ModelError(f"hf:{source} needs {package}: pip install 'soar-search[local]'")
         self.name = f"hf:{source}"
         self.adapter: str | None = None
-        threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        threads = available_cores()
         self.pool = WorkerPool([Worker("soar.models.transformers:Child", {"source": source}, threads)])
         facts = self._facts(source)
         self.capabilities = Capabilities(

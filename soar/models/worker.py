@@ -23,6 +23,11 @@ RETRIES = 2
 START = "import sys; sys.path[:] = {path!r}; from soar.models.worker import serve; serve({fd}, {target!r})"
 
 
+def available_cores() -> int:
+    """Return the number of cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 class Worker:
     """Calls the methods of an object that lives in a child process; one call at a time.
 

@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
 from soar.models.base import Capabilities, Completion, ModelError, Prompt, Reply, Sampling
 from soar.models.pool import WorkerPool
-from soar.models.worker import Worker
+from soar.models.worker import Worker, available_cores
 
 WEIGHTS = Path(__file__).parent / "weights"
 MAX_WORKERS = 8
@@ -43,9 +42,7 @@ class MiniModel:
         config = json.loads((self.folder / "config.json").read_text())
         self.tokenizer = Tokenizer.from_file(str(self.folder / "tokenizer.json"))
         self.bos: int = config["bos_token_id"]
-        count = workers or min(
-            len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1, MAX_WORKERS
-        )
+        count = workers or min(available_cores(), MAX_WORKERS)
         self.capabilities = Capabilities(
             n=True, min_p=True, logprobs=True, seed=True, prefill=True, system_role=False, adapters=True,
             context_length=config["max_position_embeddings"], max_concurrency=2 * count,
