@@ -93,7 +93,8 @@ class PromptSet:
         refine = self._text("refine.j2", context) if parents else ""
         messages: list[Message] = [{"role": "system", "content": system}] if system else []
         messages.append({"role": "user", "content": sample + refine})
-        return Prompt(tuple(messages), self._text("prefill.j2", context), prefix=len(system) + len(sample))
+        prefill, prefix = self._text("prefill.j2", context), len(system) + len(sample)
+        return Prompt(tuple(messages), prefill, prefix, raw=self.settings.raw)
 
     def parse(self, reply: str, prefill: str = "") -> str | ParseFailure:
         """Return the source of the program in a reply to a prompt with this `prefill`."""

@@ -26,11 +26,13 @@ class Prompt:
         prefix: number of leading characters of the joined contents that this prompt shares with every other
             prompt of the same task (the sampling prompt, which each refinement prompt begins with); a hint that
             lets a model compute that part once. 0 means no hint.
+        raw: the joined contents are read as they stand, without a chat template.
     """
 
     messages: tuple[Message, ...]
     prefill: str = ""
     prefix: int = 0
+    raw: bool = False
 
     @property
     def text(self) -> str:
