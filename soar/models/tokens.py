@@ -12,8 +12,8 @@ from soar.models.base import Prompt
 
 
 def prompt_text(tokenizer: Any, prompt: Prompt) -> str:
-    """Return what the model reads: the chat template filled in, or the contents joined where there is none."""
-    if tokenizer.chat_template is None:
+    """Return what the model reads: the chat template filled in, or the contents joined where none is wanted or known."""
+    if _plain(tokenizer, prompt):
         return prompt.text
     messages = [dict(message) for message in prompt.messages]
     text: str = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
@@ -22,7 +22,7 @@ def prompt_text(tokenizer: Any, prompt: Prompt) -> str:
 
 def encode_prompt(tokenizer: Any, prompt: Prompt) -> list[int]:
     """Return the token ids of a prompt, prefill included, that a reply is sampled after."""
-    return [*_beginning(tokenizer), *_ids(tokenizer, prompt_text(tokenizer, prompt))]
+    return [*_beginning(tokenizer, prompt), *_ids(tokenizer, prompt_text(tokenizer, prompt))]
 
 
 def encode_reply(tokenizer: Any, prompt: Prompt, reply: str) -> tuple[list[int], list[int]]:
@@ -32,8 +32,8 @@ def encode_reply(tokenizer: Any, prompt: Prompt, reply: str) -> tuple[list[int],
     together, or, where tokens would span the boundary, those of the reply alone.
     """
     text = prompt_text(tokenizer, prompt)
-    before = [*_beginning(tokenizer), *_ids(tokenizer, text)]
-    together = [*_beginning(tokenizer), *_ids(tokenizer, text + reply)]
+    before = [*_beginning(tokenizer, prompt), *_ids(tokenizer, text)]
+    together = [*_beginning(tokenizer, prompt), *_ids(tokenizer, text + reply)]
     apart = together[: len(before)] != before
     after = _ids(tokenizer, reply) if apart else together[len(before) :]
     return before, [*after, end_token(tokenizer)]
@@ -60,10 +60,14 @@ def tokenizer_hash(tokenizer: Any) -> str:
     return digest.hexdigest()
 
 
-def _beginning(tokenizer: Any) -> list[int]:
+def _plain(tokenizer: Any, prompt: Prompt) -> bool:
+    return prompt.raw or tokenizer.chat_template is None
+
+
+def _beginning(tokenizer: Any, prompt: Prompt) -> list[int]:
     """A chat template writes the beginning itself; without one it is a token, where the tokenizer knows any."""
-    plain = tokenizer.chat_template is None and tokenizer.bos_token_id is not None
-    return [tokenizer.bos_token_id] if plain else []
+    begins = _plain(tokenizer, prompt) and tokenizer.bos_token_id is not None
+    return [tokenizer.bos_token_id] if begins else []
 
 
 def _ids(tokenizer: Any, text: str) -> list[int]:
