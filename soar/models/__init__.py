@@ -27,7 +27,7 @@ __all__ = [
     "open_model",
 ]
 
-KINDS = ("mini", "mini:", "hf:")
+KINDS = ("mini", "mini:", "hf:", "vllm:")
 
 
 def open_model(name: str) -> LanguageModel:

@@ -1,0 +1,247 @@
+"""The process of `vllm serve` that `vllm:` owns: found, started, awaited, ended; and its endpoints for adapters."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from soar.models.base import ModelError
+
+GUARD = Path(__file__).with_name("vllm_guard.py")
+RANKS = (8, 16, 32, 64, 128, 256, 320, 512)  # what vLLM takes as --max-lora-rank
+STARTING_SECONDS = 3600.0  # the first start of a model from the hub also loads its weights
+SHOWN_LINES = 25
+INSTALL = (
+    "vllm: needs vLLM, best in an environment of its own, since its pins clash with the trainer's: "
+    "python -m venv FOLDER && FOLDER/bin/pip install vllm, then set SOAR_VLLM=FOLDER"
+)
+
+
+def find_vllm() -> Path:
+    """Return the `vllm` command: of the environment that SOAR_VLLM names (a folder, or the command itself), else of
+    this one, else on the PATH.
+
+    Raises:
+        ModelError: there is none; says how to install it.
+    """
+    setting = os.environ.get("SOAR_VLLM")
+    if setting:
+        path = Path(setting).expanduser()
+        command = path / "bin" / "vllm" if path.is_dir() else path
+        if not command.is_file():
+            raise ModelError(f"SOAR_VLLM is {setting}, and there is no {command}. {INSTALL}")
+        return command
+    beside = Path(sys.executable).with_name("vllm")
+    found = str(beside) if beside.is_file() else shutil.which("vllm")
+    if found is None:
+        raise ModelError(INSTALL)
+    return Path(found)
+
+
+def is_cpu_build(command: Path) -> bool:
+    """Tell whether the environment of this `vllm` command holds a build for CPUs, by the name of its package."""
+    return any(command.absolute().parent.parent.glob("lib/python*/site-packages/vllm*cpu*.dist-info"))
+
+
+class Api:
+    """What is asked of a vLLM server beside completions; waits for each answer.
+
+    Args:
+        url: base URL without /v1.
+        key: bearer token, or None.
+    """
+
+    def __init__(self, url: str, key: str | None) -> None:
+        self.url, self.key = url, key
+        local = urllib.parse.urlsplit(url).hostname in ("127.0.0.1", "localhost", "::1")
+        handlers = [urllib.request.ProxyHandler({})] if local else []
+        self.opener = urllib.request.build_opener(*handlers)
+
+    def ask(self, path: str, body: Mapping[str, Any] | None = None, timeout: float = 600, rank: int | None = None) -> str:
+        """Return the text of the answer: POST where there is a body. `rank`: the data-parallel replica to ask.
+
+        Raises:
+            ModelError: no answer, or an error; says what the server said.
+        """
+        headers = {"Content-Type": "application/json"}
+        if self.key:
+            headers["Authorization"] = f"Bearer {self.key}"
+        if rank is not None:
+            headers["X-data-parallel-rank"] = str(rank)
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(self.url + path, data, headers)
+        try:
+            with self.opener.open(request, timeout=timeout) as response:
+                answer: str = response.read().decode(errors="replace")
+        except urllib.error.HTTPError as error:
+            said = " ".join(error.read().decode(errors="replace").split())[:500]
+            raise ModelError(f"{self.url}{path} answered with status {error.code}: {said}") from None
+        except (OSError, ValueError) as error:
+            raise ModelError(f"{self.url}{path} gave no answer: {error}") from None
+        return answer
+
+    def healthy(self) -> bool:
+        """Tell whether the server is ready and takes our key."""
+        try:
+            self.ask("/health", timeout=30)
+            self.ask("/v1/models", timeout=30)
+        except ModelError:
+            return False
+        return True
+
+    def prompt_logprobs(self, model: str, ids: Sequence[int], rank: int | None = None) -> list[float]:
+        """Return the log-probability of each token but the first, computed anew by the served `model`."""
+        body = {"model": model, "prompt": list(ids), "max_tokens": 1, "temperature": 0, "prompt_logprobs": 0}
+        choice = json.loads(self.ask("/v1/completions", body, rank=rank))["choices"][0]
+        given = choice["prompt_logprobs"][1:]
+        return [found[str(id)]["logprob"] for id, found in zip(ids[1:], given, strict=True)]
+
+
+class Server:
+    """`vllm serve` in a process of its own; it ends with `stop` and when this process ends, however that may be.
+
+    Attributes:
+        rank: the highest LoRA rank it can load; 0 where it loads no adapters.
+        api: how it is asked.
+    """
+
+    def __init__(self) -> None:
+        self.command = find_vllm()
+        self.port = _free_port()
+        self.api = Api(f"http://127.0.0.1:{self.port}", secrets.token_hex(16))  # other users of the machine lack the key
+        self.rank = 0
+        self.process: subprocess.Popen[bytes] | None = None
+        self.log: Path | None = None
+        self.stopped = False
+
+    def start(self, source: str, served_name: str, options: Sequence[str], rank: int) -> None:
+        """Start it and wait until it answers.
+
+        Args:
+            source: folder or hub name of the weights.
+            served_name: what requests call the base model.
+            options: of `vllm serve`, beside those that are set here.
+            rank: LoRA rank that must fit; 0: no adapters.
+
+        Raises:
+            ModelError: it ended instead; shows the end of its log.
+        """
+        self._end()
+        given = option(options, "--max-lora-rank")
+        self.rank = int(given) if given and rank else next((size for size in RANKS if size >= rank > 0), 0)
+        if rank > self.rank:
+            raise ModelError(f"vLLM serves adapters up to rank {max(self.rank, RANKS[-1])}, this one has rank {rank}")
+        command = [str(self.command), "serve", source, "--enable-prefix-caching"]
+        if self.rank:
+            command += ["--enable-lora", "--max-loras", "1", "--max-lora-rank", str(self.rank)]
+        if is_cpu_build(self.command):  # a seeded request whose prefill is cut in pieces ends the CPU engine
+            command += ["--no-enable-chunked-prefill"]
+        # What comes last stands. One server of the API, which tells every replica of an adapter.
+        command += [*options, "--served-model-name", served_name, "--api-server-count", "1"]
+        command += ["--host", "127.0.0.1", "--port", str(self.port)]
+        self.log = Path(tempfile.mkdtemp(prefix="soar-vllm-")) / "server.log"
+        with self.log.open("wb") as log:
+            # A session of its own: Ctrl-C is the caller's to handle.
+            self.process = subprocess.Popen(
+                [sys.executable, "-I", str(GUARD), *command], stdin=subprocess.PIPE, stdout=log, stderr=log,
+                env=self._environment(), start_new_session=True,
+            )  # fmt: skip
+        with _telling(f"vLLM is starting with {source}", self.log):
+            self._await()
+
+    def stop(self) -> None:
+        """End it and all its processes; a `start` that waits raises. Idempotent."""
+        self.stopped = True
+        self._end()
+
+    def failure(self, what: str) -> ModelError:
+        """An error that shows the end of the server's log."""
+        if self.log is None or not self.log.exists():
+            return ModelError(f"vLLM {what}")
+        lines = self.log.read_text(errors="replace").splitlines()[-SHOWN_LINES:]
+        return ModelError(f"vLLM {what}; the whole log is {self.log}, and ends with:\n" + "\n".join(lines))
+
+    def _await(self) -> None:
+        assert self.process is not None
+        deadline = time.monotonic() + STARTING_SECONDS
+        while not self.api.healthy():
+            if self.stopped:
+                raise ModelError("the model was closed while vLLM was starting")
+            if self.process.poll() is not None:
+                raise self.failure("ended while it was starting")
+            if time.monotonic() > deadline:
+                raise self.failure(f"was not ready after {STARTING_SECONDS:.0f} s")
+            time.sleep(0.25)
+
+    def _end(self) -> None:
+        process, self.process = self.process, None
+        if process is None or process.stdin is None:
+            return
+        failed = process.poll() is not None
+        process.stdin.close()  # the guard ends the server and then itself
+        process.wait()
+        if self.log is not None and not failed:
+            shutil.rmtree(self.log.parent, ignore_errors=True)
+
+    def _environment(self) -> dict[str, str]:
+        environment = {
+            **os.environ, "VLLM_ALLOW_RUNTIME_LORA_UPDATING": "1", "VLLM_NO_USAGE_STATS": "1",
+            "VLLM_API_KEY": self.api.key or "",
+        }  # fmt: skip
+        for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENAI_API_KEY"):
+            environment.pop(name, None)  # set for soar's own processes, or none of the server's business
+        return environment
+
+
+def option(options: Sequence[str], *names: str) -> str | None:
+    """Return the value of the last of the options with one of these names, given as `--name value` or `--name=value`."""
+    found = None
+    for position, word in enumerate(options):
+        name, equals, value = word.partition("=")
+        if name in names:
+            found = value if equals else next(iter(options[position + 1 : position + 2]), None)
+    return found
+
+
+def say(line: str) -> None:
+    """Tell the user something while a server is worked with."""
+    print(f"soar: {line}", file=sys.stderr, flush=True)
+
+
+@contextmanager
+def _telling(what: str, log: Path) -> Iterator[None]:
+    """Show that something takes its time: with the seconds in a terminal, a line at the start and the end elsewhere."""
+    begun = time.monotonic()
+    if sys.stderr.isatty():
+        from rich.console import Console
+        from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+        columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+        with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+            progress.add_task(f"{what} (log: {log})", total=None)
+            yield
+    else:
+        say(f"{what} (log: {log})")
+        yield
+    say(f"vLLM is ready after {time.monotonic() - begun:.0f} s")
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
