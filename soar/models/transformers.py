@@ -13,6 +13,7 @@ from soar.models.base import Capabilities, Completion, ModelError, Prompt, Reply
 from soar.models.pool import WorkerPool
 from soar.models.tokens import encode_prompt
 from soar.models.worker import Worker, available_cores
+from soar.training.adapter import adapter_name, check_tokenizer
 
 
 class TransformersModel:
@@ -60,9 +61,13 @@ class TransformersModel:
         return counts
 
     def load_adapter(self, path: str | None) -> None:
-        """Answer with the LoRA adapter in folder `path`; None: the base model."""
+        """Answer with the LoRA adapter in folder `path`; None: the base model.
+
+        Raises:
+            ModelError: the folder holds none, or one for another tokenizer.
+        """
         self.pool.load_adapter(path)
-        self.adapter = path
+        self.adapter = adapter_name(path)
 
     def close(self) -> None:
         """End the process. Idempotent."""
@@ -92,6 +97,7 @@ class Child:
         if adapter is not None:
             from peft import PeftModel
 
+            check_tokenizer(adapter, self.tokenizer)
             self.model = PeftModel.from_pretrained(self.base, adapter).eval()
 
     def facts(self) -> dict[str, Any]:
