@@ -1,4 +1,4 @@
-"""Language models behind one string: `mini` (embedded), `hf:NAME_OR_FOLDER`."""
+"""Language models behind one string: `mini` (embedded), `hf:NAME_OR_FOLDER`, `vllm:NAME_OR_FOLDER`."""
 
 from __future__ import annotations
 
@@ -35,7 +35,8 @@ def open_model(name: str) -> LanguageModel:
 
     Args:
         name: `mini`, the embedded model; `mini:FOLDER`, another one of its kind; `hf:NAME_OR_FOLDER`, through
-            transformers.
+            transformers; `vllm:NAME_OR_FOLDER`, a vLLM server started for it; `vllm:NAME_OR_FOLDER@http://HOST:PORT`,
+            one that runs.
 
     Raises:
         ModelError: the name has another form, a package is missing, or the model cannot be loaded.
@@ -49,6 +50,10 @@ def open_model(name: str) -> LanguageModel:
         from soar.models.transformers import TransformersModel
 
         return TransformersModel(source)
+    if kind == "vllm" and source:
+        from soar.models.vllm import VllmModel
+
+        return VllmModel(source)
     near = difflib.get_close_matches(kind + colon, KINDS, n=1)
     hint = f" Did you mean '{near[0]}'?" if near else ""
-    raise ModelError(f"no model '{name}': give 'mini', 'mini:FOLDER' or 'hf:NAME_OR_FOLDER'.{hint}")
+    raise ModelError(f"no model '{name}': give 'mini', 'mini:FOLDER', 'hf:NAME_OR_FOLDER' or 'vllm:NAME_OR_FOLDER'.{hint}")

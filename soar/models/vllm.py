@@ -20,12 +20,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from soar.events import report
 from soar.models.base import Capabilities, ModelError, Prompt, Reply, Sampling
 from soar.models.completions import Answer, read_answer
 from soar.models.endpoint import Endpoint, checked_url
 from soar.models.pacing import EndpointLimits
 from soar.models.tokens import encode_prompt
-from soar.models.vllm_server import Api, Server, is_cpu_build, option, say
+from soar.models.vllm_api import Api
+from soar.models.vllm_server import Server, is_cpu_build, option
 
 RESTARTS = 3
 RANK = 64  # what a server is started with where no adapter is known yet
@@ -60,7 +62,7 @@ class VllmModel:
         if importlib.util.find_spec("transformers") is None:
             raise ModelError(f"vllm:{source} needs transformers, for the tokenizer: pip install 'soar-search[local]'")
         words, at, address = source.partition("@http")
-        self.source, *options = shlex.split(words)
+        self.source, *options = [words] if Path(words).is_dir() else shlex.split(words)
         self.merge = merge or MERGE in options
         self.options = [word for word in options if word != MERGE]
         self.name = shlex.join(["vllm:" + self.source, *_lasting(options)])
@@ -76,18 +78,18 @@ class VllmModel:
         if at and options:
             raise ModelError(f"vllm:{source}: options are for servers that soar starts; this one runs already")
         self.server = None if at else Server()
-        self.api = self.server.api if self.server else Api(_attached(at[1:] + address), os.environ.get("VLLM_API_KEY"))
-        self.served = self.base = self.source if self.server else _served_name(self.api, self.source)
+        self.api = self.server.api if self.server else Api(checked_url(at[1:] + address).removesuffix("/v1"), os.environ.get("VLLM_API_KEY"))
+        self.served = self.base = self.source if self.server else self.api.base_model(self.source)
 
     @cached_property
     def capabilities(self) -> Capabilities:
         """What it can do; asking starts the server."""
         self._ensure_started()
-        card = next(card for card in _cards(self.api) if card["id"] == self.base)
+        card = next(card for card in self.api.cards() if card["id"] == self.base)
         template = self.tokenizer.chat_template
         return Capabilities(
             n=True, min_p=True, logprobs=True, seed=True, prefill=True,
-            system_role=template is None or "system" in str(template), adapters=self.merge or _loads_adapters(self.api),
+            system_role=template is None or "system" in str(template), adapters=self.merge or self.api.loads_adapters(),
             context_length=card["max_model_len"], max_concurrency=self._concurrency(),
         )  # fmt: skip
 
@@ -148,7 +150,7 @@ class VllmModel:
                 return
             self._serve_adapter()
             if before != self.base:
-                self.api.ask("/v1/unload_lora_adapter", {"lora_name": before})
+                self.api.unload(before)
 
     def close(self) -> None:
         """End the server, where it is this model's own, and take back what was loaded into one that is not. Idempotent."""
@@ -158,7 +160,7 @@ class VllmModel:
         if self.server is not None:
             self.server.stop()
         elif self.served != self.base:
-            self.api.ask("/v1/unload_lora_adapter", {"lora_name": self.served})
+            self.api.unload(self.served)
         if "endpoint" in self.__dict__:
             self.endpoint.close()
         self._drop_merged()
@@ -199,7 +201,7 @@ class VllmModel:
         if self.adapter_path is None:
             return
         name = f"{Path(self.adapter_path).name}-{secrets.token_hex(4)}"
-        self.api.ask("/v1/load_lora_adapter", {"lora_name": name, "lora_path": self.adapter_path})
+        self.api.load(name, self.adapter_path)
         self._check_effect(name)
         self.served = name
 
@@ -221,7 +223,8 @@ class VllmModel:
 
     def _merge(self, path: str) -> Path:
         """Write a merged copy beside the adapter, where there is room for large things; return its folder."""
-        from soar.models.worker import Worker, available_cores
+        from soar.cores import available_cores
+        from soar.models.worker import Worker
 
         self.merged = Path(tempfile.mkdtemp(prefix=".merged-", dir=Path(path).parent))
         worker = Worker("soar.models.merged:Merger", {}, available_cores())
@@ -251,7 +254,7 @@ class VllmModel:
             if self.restarts == RESTARTS:
                 raise self.server.failure(f"died {1 + RESTARTS} times")
             self.restarts += 1
-            say(f"{self.server.failure('died')}\nsoar: starting it again ({self.restarts} of {RESTARTS})")
+            report("model process restarted", str(self.server.failure("died")))
             self._start()
             return True
 
@@ -296,35 +299,3 @@ def _tokenizer(source: str) -> Any:
         return AutoTokenizer.from_pretrained(source)
     except (OSError, ValueError) as error:
         raise ModelError(f"vllm: no tokenizer of {source!r}: give a folder or a hub name. {error}") from error
-
-
-def _attached(address: str) -> str:
-    """Return the base URL without /v1."""
-    return checked_url(address).removesuffix("/v1")
-
-
-def _cards(api: Api) -> list[dict[str, Any]]:
-    cards: list[dict[str, Any]] = json.loads(api.ask("/v1/models", timeout=30))["data"]
-    return cards
-
-
-def _served_name(api: Api, source: str) -> str:
-    """Return what a running server calls the base model: as we do, or else the only one that it serves.
-
-    Raises:
-        ModelError: no answer, no vLLM, or another model.
-    """
-    bases = [card for card in _cards(api) if not card.get("parent")]
-    if any(card.get("owned_by") != "vllm" for card in bases):
-        raise ModelError(f"the server at {api.url} is not vLLM: ask it as openai:MODEL@{api.url}/v1")
-    served = [card["id"] for card in bases]
-    if source in served:
-        return source
-    fitting = [card["id"] for card in bases if Path(card["root"]).name == Path(source).name or len(bases) == 1]
-    if len(fitting) != 1:
-        raise ModelError(f"the server at {api.url} serves {', '.join(served)}, not {source}")
-    return str(fitting[0])
-
-
-def _loads_adapters(api: Api) -> bool:
-    return "/v1/load_lora_adapter" in json.loads(api.ask("/openapi.json", timeout=60))["paths"]

@@ -1,8 +1,7 @@
-"""The process of `vllm serve` that `vllm:` owns: found, started, awaited, ended; and its endpoints for adapters."""
+"""The process of `vllm serve` that `vllm:` owns: found, started, awaited, ended."""
 
 from __future__ import annotations
 
-import json
 import os
 import secrets
 import shutil
@@ -11,15 +10,12 @@ import subprocess
 import sys
 import tempfile
 import time
-import urllib.error
-import urllib.parse
-import urllib.request
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from soar.models.base import ModelError
+from soar.models.vllm_api import Api
 
 GUARD = Path(__file__).with_name("vllm_guard.py")
 RANKS = (8, 16, 32, 64, 128, 256, 320, 512)  # what vLLM takes as --max-lora-rank
@@ -55,60 +51,6 @@ def find_vllm() -> Path:
 def is_cpu_build(command: Path) -> bool:
     """Tell whether the environment of this `vllm` command holds a build for CPUs, by the name of its package."""
     return any(command.absolute().parent.parent.glob("lib/python*/site-packages/vllm*cpu*.dist-info"))
-
-
-class Api:
-    """What is asked of a vLLM server beside completions; waits for each answer.
-
-    Args:
-        url: base URL without /v1.
-        key: bearer token, or None.
-    """
-
-    def __init__(self, url: str, key: str | None) -> None:
-        self.url, self.key = url, key
-        local = urllib.parse.urlsplit(url).hostname in ("127.0.0.1", "localhost", "::1")
-        handlers = [urllib.request.ProxyHandler({})] if local else []
-        self.opener = urllib.request.build_opener(*handlers)
-
-    def ask(self, path: str, body: Mapping[str, Any] | None = None, timeout: float = 600, rank: int | None = None) -> str:
-        """Return the text of the answer: POST where there is a body. `rank`: the data-parallel replica to ask.
-
-        Raises:
-            ModelError: no answer, or an error; says what the server said.
-        """
-        headers = {"Content-Type": "application/json"}
-        if self.key:
-            headers["Authorization"] = f"Bearer {self.key}"
-        if rank is not None:
-            headers["X-data-parallel-rank"] = str(rank)
-        data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(self.url + path, data, headers)
-        try:
-            with self.opener.open(request, timeout=timeout) as response:
-                answer: str = response.read().decode(errors="replace")
-        except urllib.error.HTTPError as error:
-            said = " ".join(error.read().decode(errors="replace").split())[:500]
-            raise ModelError(f"{self.url}{path} answered with status {error.code}: {said}") from None
-        except (OSError, ValueError) as error:
-            raise ModelError(f"{self.url}{path} gave no answer: {error}") from None
-        return answer
-
-    def healthy(self) -> bool:
-        """Tell whether the server is ready and takes our key."""
-        try:
-            self.ask("/health", timeout=30)
-            self.ask("/v1/models", timeout=30)
-        except ModelError:
-            return False
-        return True
-
-    def prompt_logprobs(self, model: str, ids: Sequence[int], rank: int | None = None) -> list[float]:
-        """Return the log-probability of each token but the first, computed anew by the served `model`."""
-        body = {"model": model, "prompt": list(ids), "max_tokens": 1, "temperature": 0, "prompt_logprobs": 0}
-        choice = json.loads(self.ask("/v1/completions", body, rank=rank))["choices"][0]
-        given = choice["prompt_logprobs"][1:]
-        return [found[str(id)]["logprob"] for id, found in zip(ids[1:], given, strict=True)]
 
 
 class Server:
