@@ -56,4 +56,6 @@ def open_model(name: str) -> LanguageModel:
         return VllmModel(source)
     near = difflib.get_close_matches(kind + colon, KINDS, n=1)
     hint = f" Did you mean '{near[0]}'?" if near else ""
-    raise ModelError(f"no model '{name}': give 'mini', 'mini:FOLDER', 'hf:NAME_OR_FOLDER' or 'vllm:NAME_OR_FOLDER'.{hint}")
+    raise ModelError(
+        f"no model '{name}': give 'mini', 'mini:FOLDER', 'hf:NAME_OR_FOLDER' or 'vllm:NAME_OR_FOLDER'.{hint}"
+    )

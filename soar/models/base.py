@@ -124,13 +124,16 @@ class LanguageModel(Protocol):
         name: the string that names the model, as archives record it.
         adapter: name of the loaded adapter, None for the base model.
         prompt_set: name of the prompt set it was made for or is best used with.
-        capabilities: what it can do.
     """
 
     name: str
     adapter: str | None
     prompt_set: str
-    capabilities: Capabilities
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What it can do; asking may start what is needed to know."""
+        ...
 
     async def complete(self, prompt: Prompt, n: int, sampling: Sampling, seed: int) -> Reply:
         """Return exactly `n` completions of `prompt`, drawn with `seed`.

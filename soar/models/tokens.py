@@ -12,7 +12,7 @@ from soar.models.base import Prompt
 
 
 def prompt_text(tokenizer: Any, prompt: Prompt) -> str:
-    """Return what the model reads: the chat template filled in, or the contents joined where none is wanted or known."""
+    """Return what the model reads: the chat template filled in, or the contents joined where none is used."""
     if _plain(tokenizer, prompt):
         return prompt.text
     messages = [dict(message) for message in prompt.messages]

@@ -11,9 +11,7 @@ import importlib.util
 import json
 import os
 import secrets
-import shlex
 import shutil
-import tempfile
 import threading
 from collections.abc import Mapping, Sequence
 from functools import cached_property
@@ -24,10 +22,12 @@ from soar.events import report
 from soar.models.base import Capabilities, ModelError, Prompt, Reply, Sampling
 from soar.models.completions import Answer, read_answer
 from soar.models.endpoint import Endpoint, checked_url
+from soar.models.merged import write_merged
 from soar.models.pacing import EndpointLimits
 from soar.models.tokens import encode_prompt
 from soar.models.vllm_api import Api
-from soar.models.vllm_server import Server, is_cpu_build, option
+from soar.models.vllm_name import MERGE, VllmName, option
+from soar.models.vllm_server import Server, is_cpu_build
 
 RESTARTS = 3
 RANK = 64  # what a server is started with where no adapter is known yet
@@ -35,13 +35,6 @@ CONCURRENCY, CONCURRENCY_ON_CPU = 64, 8  # requests worth having under way, for 
 TIMEOUT = 3600.0  # seconds for one request: many wait for each other in a full server
 PROBE = "def transform(grid):\n    return grid[::-1]\n"
 NEUTRAL = {"top_p": 1.0, "top_k": 0, "repetition_penalty": 1.0}  # else the model's own generation_config.json is used
-MERGE = "--merge"
-# Options that change where and how fast a model runs: not what it is, so not its name in an archive.
-PLACEMENT = (
-    "--tensor-parallel-size", "-tp", "--data-parallel-size", "-dp", "--pipeline-parallel-size", "-pp",
-    "--gpu-memory-utilization", "--kv-cache-memory-bytes", "--max-num-seqs", "--max-num-batched-tokens",
-    "--max-lora-rank", "--max-loras", "--max-cpu-loras", "--enforce-eager", MERGE,
-)  # fmt: skip
 
 
 class VllmModel:
@@ -61,11 +54,9 @@ class VllmModel:
     def __init__(self, source: str, merge: bool = False) -> None:
         if importlib.util.find_spec("transformers") is None:
             raise ModelError(f"vllm:{source} needs transformers, for the tokenizer: pip install 'soar-search[local]'")
-        words, at, address = source.partition("@http")
-        self.source, *options = [words] if Path(words).is_dir() else shlex.split(words)
-        self.merge = merge or MERGE in options
-        self.options = [word for word in options if word != MERGE]
-        self.name = shlex.join(["vllm:" + self.source, *_lasting(options)])
+        parsed = VllmName.parse(source)
+        self.source, self.options, self.name = parsed.source, parsed.options, parsed.name
+        self.merge = merge or parsed.merge
         self.adapter: str | None = None
         self.adapter_path: str | None = None
         self.prompt_set = prompt_set_of(self.source)
@@ -74,11 +65,9 @@ class VllmModel:
         self.closed = False
         self.epoch = self.restarts = 0
         self.merged: Path | None = None  # the copy that is served
-        self.server: Server | None = None
-        if at and options:
-            raise ModelError(f"vllm:{source}: options are for servers that soar starts; this one runs already")
-        self.server = None if at else Server()
-        self.api = self.server.api if self.server else Api(checked_url(at[1:] + address).removesuffix("/v1"), os.environ.get("VLLM_API_KEY"))
+        self.server = None if parsed.address else Server()
+        key = os.environ.get("VLLM_API_KEY")
+        self.api = self.server.api if self.server else Api(checked_url(str(parsed.address)).removesuffix("/v1"), key)
         self.served = self.base = self.source if self.server else self.api.base_model(self.source)
 
     @cached_property
@@ -89,7 +78,7 @@ class VllmModel:
         template = self.tokenizer.chat_template
         return Capabilities(
             n=True, min_p=True, logprobs=True, seed=True, prefill=True,
-            system_role=template is None or "system" in str(template), adapters=self.merge or self.api.loads_adapters(),
+            system_role=template is None or "system" in str(template), adapters=self._loads_adapters(),
             context_length=card["max_model_len"], max_concurrency=self._concurrency(),
         )  # fmt: skip
 
@@ -106,13 +95,14 @@ class VllmModel:
         room = (self.capabilities.context_length or 0) - len(ids)
         if room < 1:
             raise ModelError(f"a prompt of {len(ids)} tokens leaves no room in the window of {self.name}")
+        drawn = n if sampling.temperature > 0 else 1  # vLLM refuses to write the likeliest reply several times
         body = NEUTRAL | {
-            "prompt": ids, "n": n, "max_tokens": min(sampling.max_tokens, room), "temperature": sampling.temperature,
+            "prompt": ids, "n": drawn, "max_tokens": min(sampling.max_tokens, room), "temperature": sampling.temperature,
             "min_p": sampling.min_p, "seed": seed & (2**63 - 1), "logprobs": 0,
         }  # fmt: skip
 
         def read(reply: Mapping[str, Any]) -> Answer:
-            return read_answer(reply, prompt, n)
+            return read_answer(reply, prompt, drawn)
 
         while True:
             epoch = self.epoch
@@ -122,7 +112,7 @@ class VllmModel:
                 if not await asyncio.to_thread(self._revived, epoch):
                     raise
             else:
-                return Reply(answer.completions, len(ids), cost=None)
+                return Reply(answer.completions * (n // drawn), len(ids))
 
     def count_tokens(self, prompts: Sequence[Prompt]) -> list[int]:
         """Return the length of each prompt, chat template and prefill included."""
@@ -138,22 +128,20 @@ class VllmModel:
 
         if path is not None:
             path = str(Path(path).absolute())
-            _rank(path)
             check_tokenizer(path, self.tokenizer)
+        rank = 0 if path is None else adapter_rank(path)
         with self.lock:
-            before = self.served
-            self.adapter_path, self.adapter = path, adapter_name(path)
-            if self.server is not None and self.server.process is None:
-                return  # the start loads it
-            if self.server is not None and (self.merge or (path and _rank(path) > self.server.rank)):
-                self._start()
-                return
-            self._serve_adapter()
-            if before != self.base:
-                self.api.unload(before)
+            running = self.server is None or self.server.process is not None
+            if running and self.server is not None and (self.merge or rank > self.server.rank):
+                self._start(path)
+            elif running:
+                before, self.served = self.served, self._loaded(path)
+                if before != self.base:
+                    self.api.unload(before)
+            self.adapter_path, self.adapter = path, adapter_name(path)  # where it is not running, its start loads it
 
     def close(self) -> None:
-        """End the server, where it is this model's own, and take back what was loaded into one that is not. Idempotent."""
+        """End the server, where it is this model's own, and unload the adapter where it is not. Idempotent."""
         if self.closed:
             return
         self.closed = True
@@ -164,6 +152,9 @@ class VllmModel:
         if "endpoint" in self.__dict__:
             self.endpoint.close()
         self._drop_merged()
+
+    def _loads_adapters(self) -> bool:
+        return self.merge or (self.api.loads_adapters() if self.server is None else self.server.rank > 0)
 
     def _concurrency(self) -> int:
         if self.server is not None and is_cpu_build(self.server.command):
@@ -176,36 +167,37 @@ class VllmModel:
     def _ensure_started(self) -> None:
         with self.lock:
             if self.server is not None and self.server.process is None:
-                self._start()
-            elif self.served == self.base and self.adapter_path is not None:
-                self._serve_adapter()
+                self._start(self.adapter_path)
 
-    def _start(self) -> None:
-        """Start the server, or start it again, with what should be served by now."""
+    def _start(self, adapter: str | None) -> None:
+        """Start the server, or start it again, with the adapter in folder `adapter`."""
         assert self.server is not None
-        path, source, rank = self.adapter_path, self.source, 0
-        self.served = self.base
         self._drop_merged()
-        if self.merge and path is not None:
-            source = str(self._merge(path))
-        if not self.merge and "--no-enable-lora" not in self.options:
-            rank = max(_rank(path) if path else RANK, self.server.rank)
-        self.server.start(source, self.base, self.options, rank)
+        if self.merge:
+            self.merged = write_merged(self.source, adapter) if adapter else None
+            self.server.start(str(self.merged or self.source), self.base, self.options, 0)
+        else:
+            rank = max(adapter_rank(adapter) if adapter else RANK, self.server.rank)
+            self.server.start(self.source, self.base, self.options, rank)
+            self.served = self._loaded(adapter)
         self.epoch += 1
-        if not self.merge:
-            self._serve_adapter()
 
-    def _serve_adapter(self) -> None:
-        """Load the adapter under a new name (an old one's prefix cache would be used again), and see that it works."""
-        self.served = self.base
-        if self.adapter_path is None:
-            return
-        name = f"{Path(self.adapter_path).name}-{secrets.token_hex(4)}"
-        self.api.load(name, self.adapter_path)
-        self._check_effect(name)
-        self.served = name
+    def _loaded(self, adapter: str | None) -> str:
+        """Load an adapter, see that it works, and return what it is served as: a name never used before, under which
+        no prefix cache of another lies.
+        """
+        if adapter is None:
+            return self.base
+        name = f"{Path(adapter).name}-{secrets.token_hex(4)}"
+        self.api.load(name, adapter)
+        try:
+            self._check_effect(adapter, name)
+        except ModelError:
+            self.api.unload(name)
+            raise
+        return name
 
-    def _check_effect(self, name: str) -> None:
+    def _check_effect(self, adapter: str, name: str) -> None:
         """Compare log-probabilities of the base model and of the adapter, on every replica.
 
         Raises:
@@ -217,25 +209,9 @@ class VllmModel:
             adapted = self.api.prompt_logprobs(name, ids, rank if self._replicas() > 1 else None)
             if _distance(base, adapted) <= _distance(base, again):
                 raise ModelError(
-                    f"the adapter in {self.adapter_path} changes no log-probability: it is untrained (all its B "
-                    f"matrices are zero), or vLLM does not apply it to this model. Try {MERGE}, which serves a merged copy"
+                    f"the adapter in {adapter} changes no log-probability: it is untrained (all its B "
+                    f"matrices are zero), or vLLM does not apply it to this model; {MERGE} serves a merged copy"
                 )
-
-    def _merge(self, path: str) -> Path:
-        """Write a merged copy beside the adapter, where there is room for large things; return its folder."""
-        from soar.cores import available_cores
-        from soar.models.worker import Worker
-
-        self.merged = Path(tempfile.mkdtemp(prefix=".merged-", dir=Path(path).parent))
-        worker = Worker("soar.models.merged:Merger", {}, available_cores())
-        try:
-            worker.call("merge", self.source, path, str(self.merged))
-        except ModelError:
-            self._drop_merged()
-            raise
-        finally:
-            worker.close()
-        return self.merged
 
     def _drop_merged(self) -> None:
         if self.merged is not None:
@@ -255,7 +231,7 @@ class VllmModel:
                 raise self.server.failure(f"died {1 + RESTARTS} times")
             self.restarts += 1
             report("model process restarted", str(self.server.failure("died")))
-            self._start()
+            self._start(self.adapter_path)
             return True
 
 
@@ -264,18 +240,7 @@ def prompt_set_of(source: str) -> str:
     return "mini" if (Path(source) / "grids_signature.txt").exists() else "soar"
 
 
-def _lasting(options: Sequence[str]) -> list[str]:
-    """The options that say which model this is, with their values."""
-    kept: list[str] = []
-    keep = True
-    for word in options:
-        if word.startswith("-"):
-            keep = word.partition("=")[0] not in PLACEMENT
-        kept += [word] if keep else []
-    return kept
-
-
-def _rank(path: str) -> int:
+def adapter_rank(path: str) -> int:
     """Return the highest rank in the adapter in folder `path`.
 
     Raises:

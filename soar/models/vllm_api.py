@@ -1,4 +1,4 @@
-"""What is asked of a vLLM server beside completions: which models it serves, adapters, log-probabilities of a prompt."""
+"""What is asked of a vLLM server beside completions: which models it serves, adapters, a prompt's log-probabilities."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from soar.models.base import ModelError
@@ -27,7 +26,9 @@ class Api:
         handlers = [urllib.request.ProxyHandler({})] if local else []
         self.opener = urllib.request.build_opener(*handlers)
 
-    def ask(self, path: str, body: Mapping[str, Any] | None = None, timeout: float = 600, rank: int | None = None) -> str:
+    def ask(
+        self, path: str, body: Mapping[str, Any] | None = None, timeout: float = 600, rank: int | None = None
+    ) -> str:
         """Return the text of the answer: POST where there is a body. `rank`: the data-parallel replica to ask.
 
         Raises:

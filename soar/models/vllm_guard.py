@@ -28,7 +28,7 @@ def main(command: list[str]) -> int:
     if prctl:
         prctl(PR_SET_CHILD_SUBREAPER, 1)  # what the server leaves behind becomes a child of this process
     dying = (lambda: prctl(PR_SET_PDEATHSIG, signal.SIGTERM)) if prctl else None
-    server = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True, preexec_fn=dying)  # noqa: PLW1509
+    server = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True, preexec_fn=dying)
     while server.poll() is None:
         readable, _, _ = select.select([0], [], [], 0.2)
         if readable and not os.read(0, 1):

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from soar.models.base import ModelError
 from soar.models.vllm_api import Api
+from soar.models.vllm_name import option
 
 GUARD = Path(__file__).with_name("vllm_guard.py")
 RANKS = (8, 16, 32, 64, 128, 256, 320, 512)  # what vLLM takes as --max-lora-rank
@@ -64,7 +65,9 @@ class Server:
     def __init__(self) -> None:
         self.command = find_vllm()
         self.port = _free_port()
-        self.api = Api(f"http://127.0.0.1:{self.port}", secrets.token_hex(16))  # other users of the machine lack the key
+        self.api = Api(
+            f"http://127.0.0.1:{self.port}", secrets.token_hex(16)
+        )  # other users of the machine lack the key
         self.rank = 0
         self.process: subprocess.Popen[bytes] | None = None
         self.log: Path | None = None
@@ -83,10 +86,7 @@ class Server:
             ModelError: it ended instead; shows the end of its log.
         """
         self._end()
-        given = option(options, "--max-lora-rank")
-        self.rank = int(given) if given and rank else next((size for size in RANKS if size >= rank > 0), 0)
-        if rank > self.rank:
-            raise ModelError(f"vLLM serves adapters up to rank {max(self.rank, RANKS[-1])}, this one has rank {rank}")
+        self.rank = 0 if "--no-enable-lora" in options else _max_rank(rank, option(options, "--max-lora-rank"))
         command = [str(self.command), "serve", source, "--enable-prefix-caching"]
         if self.rank:
             command += ["--enable-lora", "--max-loras", "1", "--max-lora-rank", str(self.rank)]
@@ -102,8 +102,12 @@ class Server:
                 [sys.executable, "-I", str(GUARD), *command], stdin=subprocess.PIPE, stdout=log, stderr=log,
                 env=self._environment(), start_new_session=True,
             )  # fmt: skip
-        with _telling(f"vLLM is starting with {source}", self.log):
-            self._await()
+        try:
+            with _telling(f"vLLM is starting with {source}", self.log):
+                self._await()
+        except BaseException:  # also Ctrl-C
+            self._end()
+            raise
 
     def stop(self) -> None:
         """End it and all its processes; a `start` that waits raises. Idempotent."""
@@ -149,14 +153,19 @@ class Server:
         return environment
 
 
-def option(options: Sequence[str], *names: str) -> str | None:
-    """Return the value of the last of the options with one of these names, given as `--name value` or `--name=value`."""
-    found = None
-    for position, word in enumerate(options):
-        name, equals, value = word.partition("=")
-        if name in names:
-            found = value if equals else next(iter(options[position + 1 : position + 2]), None)
-    return found
+def _max_rank(rank: int, given: str | None) -> int:
+    """Return the least --max-lora-rank that `rank` fits, or the one that the user gives; 0 for 0.
+
+    Raises:
+        ModelError: it fits none.
+    """
+    sizes = RANKS if given is None else (int(given),)
+    fitting = [0] if rank == 0 else [size for size in sizes if size >= rank]
+    if not fitting:
+        raise ModelError(
+            f"this adapter has rank {rank}, and vLLM is to serve ranks up to {sizes[-1]}; --merge has no limit"
+        )
+    return fitting[0]
 
 
 def say(line: str) -> None:
