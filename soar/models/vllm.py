@@ -97,8 +97,8 @@ class VllmModel:
             raise ModelError(f"a prompt of {len(ids)} tokens leaves no room in the window of {self.name}")
         drawn = n if sampling.temperature > 0 else 1  # vLLM refuses to write the likeliest reply several times
         body = NEUTRAL | {
-            "prompt": ids, "n": drawn, "max_tokens": min(sampling.max_tokens, room), "temperature": sampling.temperature,
-            "min_p": sampling.min_p, "seed": seed & (2**63 - 1), "logprobs": 0,
+            "prompt": ids, "n": drawn, "max_tokens": min(sampling.max_tokens, room), "seed": seed & (2**63 - 1),
+            "temperature": sampling.temperature, "min_p": sampling.min_p, "logprobs": 0,
         }  # fmt: skip
 
         def read(reply: Mapping[str, Any]) -> Answer:

@@ -45,7 +45,7 @@ class VllmName:
             ModelError: an address and options at once, or no name.
         """
         words, at, address = text.partition("@http")
-        parts = [words] if Path(words).is_dir() else shlex.split(words)
+        parts = [words] if words and Path(words).is_dir() else shlex.split(words)
         if not parts or parts[0].startswith("-"):
             raise ModelError(f"vllm:{text} names no model: give vllm:NAME_OR_FOLDER, and options after it")
         if at and parts[1:]:
