@@ -3,13 +3,16 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test lint wheel clean
+.PHONY: demo test test-vllm lint wheel clean
 
 demo: .venv/.demo  ## search a few real ARC-AGI-1 tasks with the embedded model
 	$(BIN)/python experiments/demo.py
 
 test: .venv/.test  ## run all tests
 	$(BIN)/python -m pytest
+
+test-vllm: .venv/.test .venv-vllm/.done  ## run the tests against a real vLLM (3.5 GB more, CPU)
+	SOAR_VLLM=$(CURDIR)/.venv-vllm $(BIN)/python -m pytest tests/test_vllm_model.py
 
 lint: .venv/.test  ## style, types
 	$(BIN)/ruff check .
@@ -38,5 +41,8 @@ wheel: .venv/.test  ## build the wheel, install it into a clean environment, sea
 	$(INSTALL) --editable '.[test]'
 	touch $@ .venv/.demo
 
+.venv-vllm/.done: .venv/.python .ci/vllm constraints.txt
+	bash .ci/vllm $(PYTHON)
+
 clean:  ## remove the environment and what was built
-	rm -rf .venv build dist
+	rm -rf .venv .venv-vllm build dist
