@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal, Protocol, TypedDict, runtime_checkable
 
 from soar.errors import SoarError
@@ -158,3 +159,8 @@ class LanguageModel(Protocol):
 
 class ModelError(SoarError):
     """A model could not be loaded or could not answer; the message says what to do."""
+
+
+def prompt_set_of(source: str) -> str:
+    """Return the prompt set that weights were made for: `mini` where pretraining left its mark beside them."""
+    return "mini" if (Path(source) / "grids_signature.txt").exists() else "soar"

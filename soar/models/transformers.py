@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from soar.cores import available_cores
-from soar.models.base import Capabilities, Completion, ModelError, Prompt, Reply, Sampling
+from soar.models.base import Capabilities, Completion, ModelError, Prompt, Reply, Sampling, prompt_set_of
 from soar.models.pool import WorkerPool
 from soar.models.tokens import encode_prompt
 from soar.models.worker import Worker
@@ -27,13 +27,12 @@ class TransformersModel:
         ModelError: transformers is missing, or the model cannot be loaded.
     """
 
-    prompt_set = "soar"
-
     def __init__(self, source: str) -> None:
         for package in ("torch", "transformers"):
             if importlib.util.find_spec(package) is None:
                 raise ModelError(f"hf:{source} needs {package}: pip install 'soar-search[local]'")
         self.name = f"hf:{source}"
+        self.prompt_set = prompt_set_of(source)
         self.adapter: str | None = None
         threads = available_cores()
         self.pool = WorkerPool([Worker("soar.models.transformers:Child", {"source": source}, threads)])
@@ -116,7 +115,7 @@ class Child:
     ) -> tuple[list[tuple[str, int, str, float]], int]:
         """Return (text, tokens, finish reason, log-probability) of each reply, and the prompt's length."""
         import torch
-        from transformers import DynamicCache
+        from transformers import DynamicCache, LogitsProcessorList
 
         ids = torch.tensor([encode_prompt(self.tokenizer, prompt)], device=self.base.device)
         torch.manual_seed(seed & (2**63 - 1))
@@ -125,30 +124,56 @@ class Child:
             if ids.shape[1] > 1:
                 self.model(input_ids=ids[:, :-1], past_key_values=cache, use_cache=True, logits_to_keep=1)
                 cache.batch_repeat_interleave(n)
+            recorder = _Recorder()
             drawn = self.model.generate(
                 input_ids=ids.repeat(n, 1), attention_mask=torch.ones_like(ids).repeat(n, 1), past_key_values=cache,
-                max_new_tokens=sampling.max_tokens, return_dict_in_generate=True, output_logits=True,
+                max_new_tokens=sampling.max_tokens, logits_processor=LogitsProcessorList([recorder]),
                 pad_token_id=self._pad(), **_drawing(sampling),
             )  # fmt: skip
-        return [self._row(drawn, i, ids.shape[1]) for i in range(n)], ids.shape[1]
+            recorder.note(drawn)
+        logprobs = torch.stack(recorder.logprobs, 1).tolist()
+        replies = drawn[:, ids.shape[1] :].tolist()
+        return [self._row(reply, row) for reply, row in zip(replies, logprobs, strict=True)], ids.shape[1]
 
-    def _row(self, drawn: Any, row: int, start: int) -> tuple[str, int, str, float]:
-        ids = drawn.sequences[row, start:].tolist()
+    def _row(self, ids: list[int], logprobs: list[float]) -> tuple[str, int, str, float]:
         ends = self.model.generation_config.eos_token_id
         stops = set(ends if isinstance(ends, list) else [ends])
         length = next((i + 1 for i, token in enumerate(ids) if token in stops), len(ids))
-        logprob = sum(float(drawn.logits[i][row].float().log_softmax(-1)[ids[i]]) for i in range(length))
         stopped = ids[length - 1] in stops
         text = self.tokenizer.decode(ids[: length - stopped], skip_special_tokens=True)
-        return text, length, "stop" if stopped else "length", logprob
+        return text, length, "stop" if stopped else "length", sum(logprobs[:length])
 
     def _pad(self) -> int:
         pad = self.tokenizer.pad_token_id
         return int(pad if pad is not None else self.tokenizer.eos_token_id)
 
 
+class _Recorder:
+    """A logits processor that keeps the log-probability of each drawn token [rows] at temperature 1, step by step.
+
+    It sees the logits before temperature and min-p. All of them together would fill a GPU.
+    """
+
+    def __init__(self) -> None:
+        self.latest: Any = None
+        self.logprobs: list[Any] = []
+
+    def __call__(self, input_ids: Any, scores: Any) -> Any:
+        if self.latest is not None:
+            self.note(input_ids)
+        self.latest = scores.float().log_softmax(-1)
+        return scores
+
+    def note(self, ids: Any) -> None:
+        """Take note of what was drawn last."""
+        self.logprobs.append(self.latest.gather(1, ids[:, -1:])[:, 0])
+
+
 def _drawing(sampling: Sampling) -> dict[str, Any]:
-    """Arguments of `generate` for this sampling, with every other filter off."""
+    """Arguments of `generate` for this sampling, with every other filter off, those of the model's own config too."""
     if sampling.temperature == 0:
-        return {"do_sample": False, "temperature": None, "top_p": None, "top_k": None}
-    return {"do_sample": True, "temperature": sampling.temperature, "min_p": sampling.min_p, "top_k": 0, "top_p": 1.0}
+        return {"do_sample": False, "temperature": None, "top_p": None, "top_k": None, "repetition_penalty": 1.0}
+    return {
+        "do_sample": True, "temperature": sampling.temperature, "min_p": sampling.min_p, "top_k": 0, "top_p": 1.0,
+        "repetition_penalty": 1.0,
+    }  # fmt: skip

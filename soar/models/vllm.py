@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from soar.events import report
-from soar.models.base import Capabilities, ModelError, Prompt, Reply, Sampling
+from soar.models.base import Capabilities, ModelError, Prompt, Reply, Sampling, prompt_set_of
 from soar.models.completions import Answer, read_answer
 from soar.models.endpoint import Endpoint, checked_url
 from soar.models.merged import write_merged
@@ -233,11 +233,6 @@ class VllmModel:
             report("model process restarted", str(self.server.failure("died")))
             self._start(self.adapter_path)
             return True
-
-
-def prompt_set_of(source: str) -> str:
-    """Return the prompt set that weights were made for: `mini` where pretraining wrote so beside them."""
-    return "mini" if (Path(source) / "grids_signature.txt").exists() else "soar"
 
 
 def adapter_rank(path: str) -> int:
