@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -96,6 +97,7 @@ def test_a_server_that_ends_while_it_starts_shows_its_log(tmp_path: Path, monkey
     command.write_text('#!/bin/sh\necho "no room for $2"\nexit 3\n')
     command.chmod(0o755)
     monkeypatch.setenv("SOAR_VLLM", str(command))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))  # where the log stays
     server = Server()
     with pytest.raises(ModelError, match="no room for weights") as caught:
         server.start("weights", "weights", [], 8)
