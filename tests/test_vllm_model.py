@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -26,7 +27,8 @@ from tests.vllm_support import descendants, needs_vllm, random_adapter
 
 pytestmark = needs_vllm
 
-NAME = f"vllm:{WEIGHTS} --dtype float32"
+# The CPU build copies matrices of the highest rank for every token: a low one makes it several times faster.
+NAME = f"vllm:{WEIGHTS} --dtype float32 --max-lora-rank 8"
 TOLERANCE = 1e-3  # of a reply's log-probability, both in float32; measured: docs/mini.md
 TASKS = load_tasks("arc-agi-1/training")
 PROMPTS = [load_prompt_set("mini").render(TASKS[id]) for id in ("3c9b0459", "67a3c6ac", "0520fde7")]
@@ -148,8 +150,8 @@ def test_a_server_killed_during_a_search_is_started_again_and_nothing_is_lost(
 ) -> None:
     vllm.load_adapter(adapters[0])
     served, killed = vllm.served, threading.Event()
-    tasks = TASKS[:12]
-    options = {"samples": 16, "refinements": 16, "seed": 3, "run": tmp_path / "run"}
+    tasks = TASKS.select(["3c9b0459", "67a3c6ac", "0520fde7", "25ff71a9", "d511f180", "ed36ccf7"])  # short ones
+    options: dict[str, Any] = {"samples": 8, "refinements": 8, "seed": 3, "run": tmp_path / "run"}
 
     def kill() -> None:
         while not completions(tmp_path / "run"):
@@ -165,10 +167,9 @@ def test_a_server_killed_during_a_search_is_started_again_and_nothing_is_lost(
     killer.join()
     assert killed.is_set() and vllm.restarts == 1 and vllm.served != served
     assert results.events["model process restarted"] == 1
-    searched = len(tasks) - len(results.skipped)
-    assert completions(tmp_path / "run") == 32 * searched > 0
+    assert completions(tmp_path / "run") == 16 * len(tasks)
     again = soar.search(tasks, vllm, **options)
-    assert completions(tmp_path / "run") == 32 * searched
+    assert completions(tmp_path / "run") == 16 * len(tasks)
     assert again.summary == results.summary
     vllm.load_adapter(None)
 

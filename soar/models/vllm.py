@@ -14,6 +14,7 @@ import secrets
 import shutil
 import threading
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -62,6 +63,7 @@ class VllmModel:
         self.prompt_set = prompt_set_of(self.source)
         self.tokenizer = _tokenizer(self.source)
         self.lock = threading.RLock()
+        self.thread = ThreadPoolExecutor(1, "soar-vllm")
         self.closed = False
         self.epoch = self.restarts = 0
         self.merged: Path | None = None  # the copy that is served
@@ -109,7 +111,8 @@ class VllmModel:
             try:
                 answer = await self.endpoint.post("completions", body | {"model": self.served}, read)
             except ModelError:
-                if not await asyncio.to_thread(self._revived, epoch):
+                # Not the loop's own threads, which whoever interrupts a search would have to wait for.
+                if not await asyncio.get_running_loop().run_in_executor(self.thread, self._revived, epoch):
                     raise
             else:
                 return Reply(answer.completions * (n // drawn), len(ids))
@@ -151,6 +154,7 @@ class VllmModel:
             self.api.unload(self.served)
         if "endpoint" in self.__dict__:
             self.endpoint.close()
+        self.thread.shutdown(wait=False, cancel_futures=True)
         self._drop_merged()
 
     def _loads_adapters(self) -> bool:
