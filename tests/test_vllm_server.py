@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from soar.models import ModelError
-from soar.models.vllm_server import GUARD, Server, find_vllm
+from soar.models.vllm_server import GUARD, Server, _max_rank, find_vllm
 
 # A server with a worker that leaves its group and ignores being asked to end.
 COMMAND = """
@@ -112,3 +112,11 @@ def test_an_environment_without_vllm_is_an_error_that_tells_how_to_get_it(
     monkeypatch.setenv("SOAR_VLLM", str(tmp_path))
     with pytest.raises(ModelError, match="pip install vllm"):
         find_vllm()
+
+
+def test_a_rank_that_vllm_has_no_size_for_gets_the_next_larger_one() -> None:
+    assert [_max_rank(rank, None) for rank in (0, 1, 8, 9, 256, 300)] == [0, 8, 8, 16, 256, 320]
+    assert _max_rank(9, "64") == 64
+    for rank, given in ((513, None), (65, "64")):
+        with pytest.raises(ModelError, match=f"rank {rank}"):
+            _max_rank(rank, given)

@@ -181,7 +181,8 @@ class VllmModel:
             self.merged = write_merged(self.source, adapter) if adapter else None
             self.server.start(str(self.merged or self.source), self.base, self.options, 0)
         else:
-            rank = max(adapter_rank(adapter) if adapter else RANK, self.server.rank)
+            usual = int(option(self.options, "--max-lora-rank") or RANK)
+            rank = max(adapter_rank(adapter) if adapter else usual, self.server.rank)
             self.server.start(self.source, self.base, self.options, rank)
             self.served = self._loaded(adapter)
         self.epoch += 1

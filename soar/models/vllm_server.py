@@ -163,7 +163,7 @@ def _max_rank(rank: int, given: str | None) -> int:
     fitting = [0] if rank == 0 else [size for size in sizes if size >= rank]
     if not fitting:
         raise ModelError(
-            f"this adapter has rank {rank}, and vLLM is to serve ranks up to {sizes[-1]}; --merge has no limit"
+            f"this adapter has rank {rank}, and vLLM is to serve ranks up to {sizes[-1]}; --merge serves any"
         )
     return fitting[0]
 
