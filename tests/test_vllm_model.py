@@ -37,7 +37,7 @@ GREEDY = Sampling(temperature=0.0, max_tokens=48)
 
 @pytest.fixture(scope="module", autouse=True)
 def little_memory() -> Iterator[None]:
-    """One GiB is enough for the cache of these weights; by default the CPU build takes half of the memory."""
+    """One GiB is enough for the cache of these weights; by default the CPU build wants nine tenths of the memory."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("VLLM_CPU_KVCACHE_SPACE", "1")
         yield
