@@ -189,7 +189,7 @@ def test_a_merged_copy_answers_like_its_adapter_and_nothing_is_left_behind(
 ) -> None:
     adapter = random_adapter(tmp_path / "adapter", 1, rank=3)  # a rank that vLLM has no size for
     hf.load_adapter(adapter)
-    model = open_model(f"{NAME} --merge")
+    model = open_model(f"{NAME} --merge --enforce-eager")  # what is compiled otherwise is not worth it here
     assert isinstance(model, VllmModel)
     model.load_adapter(adapter)
     merged, unmerged = ask(model, temperature=0.0), ask(hf, temperature=0.0)
