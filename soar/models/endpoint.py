@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 
 import httpx2
 
+from soar.events import report
 from soar.models.base import ModelError
 from soar.models.pacing import EndpointLimits, Rate, next_pause, retry_after
 
@@ -29,6 +30,14 @@ NO_MORE = ("insufficient_quota", "billing_hard_limit_reached")  # answered with 
 
 class BrokenReplyError(Exception):
     """A reply that cannot be read; the request is sent again."""
+
+
+class RefusedError(ModelError):
+    """The server will not answer this request, however often it is sent; `said` is what it gave as reason."""
+
+    def __init__(self, message: str, status: int, said: str) -> None:
+        super().__init__(message)
+        self.status, self.said = status, said
 
 
 class _Again(Exception):
@@ -84,17 +93,19 @@ class Endpoint:
             tokens: what the request may cost, for the rate limit; `return_tokens` corrects it.
 
         Raises:
-            ModelError: the server refused the request, or could not answer; says what it said.
+            RefusedError: the server refused the request; says what it said.
+            ModelError: it could not answer.
         """
-        return await asyncio.wrap_future(self._submit(self._insist("POST", path, body, read, tokens)))
+        work = self._insist("POST", path, body, read, tokens, self.limits.retries)
+        return await asyncio.wrap_future(self._submit(work))
 
-    def get(self, path: str) -> Mapping[str, Any]:
-        """Return what the server says at `path`, such as "models"; waits.
+    def get(self, path: str, retries: int = 2) -> Mapping[str, Any]:
+        """Return what the server says at `path`, such as "models"; waits, and gives up sooner than `post`.
 
         Raises:
             ModelError: as `post`.
         """
-        return self._submit(self._insist("GET", path, None, dict, 0)).result()
+        return self._submit(self._insist("GET", path, None, dict, 0, min(retries, self.limits.retries))).result()
 
     def return_tokens(self, tokens: float) -> None:
         """Correct the token rate by tokens that were announced and not used."""
@@ -136,6 +147,7 @@ class Endpoint:
         body: Mapping[str, Any] | None,
         read: Callable[[Mapping[str, Any]], T],
         tokens: float,
+        retries: int,
     ) -> T:
         """Send until a reply can be read, or the limits say that it is enough."""
         failures = tries = 0
@@ -153,8 +165,9 @@ class Endpoint:
             self._tokens.give_back(tokens)
             tries, failures = tries + 1, failures + (not again.busy)
             pause = next_pause(again.pause, tries, self.limits.longest_pause, self._jitter)
-            if failures > self.limits.retries or waited + pause > self.limits.patience:
+            if failures > retries or waited + pause > self.limits.patience:
                 raise ModelError(f"{self.url}/{path} could not answer, after {tries} tries: {again}. {HINT}")
+            report("request sent again", f"{self.url}/{path}: {again}")
             if again.busy:  # all others would be told the same
                 self._paused_until = max(self._paused_until, time.monotonic() + pause)
             else:
@@ -202,10 +215,9 @@ class Endpoint:
         busy = status == 429 and not any(word in text for word in NO_MORE)
         if busy or status in (408, 409) or status >= 500:
             return _Again(f"status {status} {said}".strip(), retry_after(response.headers), busy)
-        what = {401: "the key is missing or wrong (OPENAI_API_KEY)", 404: "no such model or path"}.get(
-            status, "refused"
-        )
-        return ModelError(f"{self.url}/{path}: {what}: status {status} {said}")
+        meanings = {401: "the key is missing or wrong (OPENAI_API_KEY)", 404: "no such model or path"}
+        message = f"{self.url}/{path}: {meanings.get(status, 'refused')}: status {status} {said}"
+        return RefusedError(message, status, text)
 
     def _make_client(self) -> httpx2.AsyncClient:
         headers = {"Authorization": f"Bearer {self._key}"} if self._key else {}
