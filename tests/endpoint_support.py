@@ -25,6 +25,20 @@ def well(body: Mapping[str, Any], times: int) -> str:
     return "well"
 
 
+def usual_reply(made: list[tuple[int, str]], body: Mapping[str, Any], reason: str) -> dict[str, Any]:
+    chat = "messages" in body
+    choices = [
+        {"index": i, "finish_reason": reason, **({"message": {"content": text}} if chat else {"text": text})}
+        for i, (_, text) in enumerate(made)
+    ]
+    usage = {
+        "prompt_tokens": 100,
+        "completion_tokens": 10 * len(made),
+        "prompt_tokens_details": {"cached_tokens": 40},
+    }
+    return {"choices": choices, "usage": usage}
+
+
 class Server(ThreadingHTTPServer):
     """Serves on a free port.
 
@@ -42,7 +56,7 @@ class Server(ThreadingHTTPServer):
         self, script: Script = well, models: tuple[dict[str, Any], ...] = ({"id": "m"},), port: int = 0
     ) -> None:
         super().__init__(("127.0.0.1", port), Handler)
-        self.script, self.models = script, models
+        self.script, self.models, self.reply = script, models, usual_reply
         self.url = f"http://127.0.0.1:{self.server_port}/v1"
         self.lock = threading.Lock()
         self.bodies: list[dict[str, Any]] = []
@@ -125,7 +139,7 @@ class Handler(BaseHTTPRequestHandler):
         asked = body.get("n", 1)
         count = {"fewer": max(1, asked // 2), "more": asked + 2}.get(deed, asked)
         made = self.server.texts(count, self.headers["Authorization"] or "" if deed == "echo" else "")
-        reply = self._reply(made, body, "abort" if deed == "abort" else "stop")
+        reply = self.server.reply(made, body, "abort" if deed == "abort" else "stop")
         if deed == "no usage":
             del reply["usage"]
         content = json.dumps(reply).encode()
@@ -139,19 +153,6 @@ class Handler(BaseHTTPRequestHandler):
                 with self.server.lock:
                     self.server.delivered |= {number for number, _ in made[:asked]}
             self._send_bytes(200, content)
-
-    def _reply(self, made: list[tuple[int, str]], body: Mapping[str, Any], reason: str) -> dict[str, Any]:
-        chat = "messages" in body
-        choices = [
-            {"index": i, "finish_reason": reason, **({"message": {"content": text}} if chat else {"text": text})}
-            for i, (_, text) in enumerate(made)
-        ]
-        usage = {
-            "prompt_tokens": 100,
-            "completion_tokens": 10 * len(made),
-            "prompt_tokens_details": {"cached_tokens": 40},
-        }
-        return {"choices": choices, "usage": usage}
 
     def _send(self, status: int, body: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> None:
         self._send_bytes(status, json.dumps(body).encode(), headers)
