@@ -40,12 +40,20 @@ class RefusedError(ModelError):
         self.status, self.said = status, said
 
 
+class NoAnswerError(ModelError):
+    """The server could not answer, however often it was asked; `status` is its last one, None where it gave none."""
+
+    def __init__(self, message: str, status: int | None) -> None:
+        super().__init__(message)
+        self.status = status
+
+
 class _Again(Exception):
     """The request should be sent again, after `pause` seconds where the server says so."""
 
-    def __init__(self, reason: str, pause: float | None = None, busy: bool = False) -> None:
+    def __init__(self, reason: str, pause: float | None = None, status: int | None = None) -> None:
         super().__init__(reason)
-        self.pause, self.busy = pause, busy
+        self.pause, self.status, self.busy = pause, status, status == 429
 
 
 class Endpoint:
@@ -94,7 +102,7 @@ class Endpoint:
 
         Raises:
             RefusedError: the server refused the request; says what it said.
-            ModelError: it could not answer.
+            NoAnswerError: it could not answer.
         """
         work = self._insist("POST", path, body, read, tokens, self.limits.retries)
         return await asyncio.wrap_future(self._submit(work))
@@ -166,7 +174,8 @@ class Endpoint:
             tries, failures = tries + 1, failures + (not again.busy)
             pause = next_pause(again.pause, tries, self.limits.longest_pause, self._jitter)
             if failures > retries or waited + pause > self.limits.patience:
-                raise ModelError(f"{self.url}/{path} could not answer, after {tries} tries: {again}. {HINT}")
+                message = f"{self.url}/{path} could not answer, after {tries} tries: {again}. {HINT}"
+                raise NoAnswerError(message, again.status)
             report("request sent again", f"{self.url}/{path}: {again}")
             if again.busy:  # all others would be told the same
                 self._paused_until = max(self._paused_until, time.monotonic() + pause)
@@ -214,7 +223,7 @@ class Endpoint:
         status, said = response.status_code, " ".join(text.split())[:SHOWN]
         busy = status == 429 and not any(word in text for word in NO_MORE)
         if busy or status in (408, 409) or status >= 500:
-            return _Again(f"status {status} {said}".strip(), retry_after(response.headers), busy)
+            return _Again(f"status {status} {said}".strip(), retry_after(response.headers), status)
         meanings = {401: "the key is missing or wrong (OPENAI_API_KEY)", 404: "no such model or path"}
         message = f"{self.url}/{path}: {meanings.get(status, 'refused')}: status {status} {said}"
         return RefusedError(message, status, text)

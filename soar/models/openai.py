@@ -21,7 +21,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from soar.events import report
 from soar.models.base import Capabilities, Completion, ModelError, Prompt, Reply, Sampling
 from soar.models.completions import Answer, Dialect, Usage, estimated_tokens, read_answer, request
-from soar.models.endpoint import Endpoint, RefusedError, checked_url
+from soar.models.endpoint import Endpoint, NoAnswerError, RefusedError, checked_url
 from soar.models.pacing import EndpointLimits
 from soar.models.prices import Prices, known_prices
 from soar.search.keys import keyed_seed
@@ -200,6 +200,10 @@ def _look(endpoint: Endpoint, model: str) -> tuple[str, int | None]:
         if error.status == 401:
             raise
         return "unknown", None  # some have no such list
+    except NoAnswerError as error:
+        if error.status is None:
+            raise
+        return "unknown", None
     cards = [card for card in listed if isinstance(card, dict)] if isinstance(listed, list) else []
     mine = next((card for card in cards if card.get("id") == model), None)
     owners = {str(card.get("owned_by")) for card in cards}
