@@ -44,12 +44,15 @@ def run_session(
         # The sandbox comes first: its process should be small and begin before a model brings torch.
         sandbox = stack.enter_context(Sandbox(workers=config.workers, limits=limits))
         opened = _open(model, stack)
+        if stop is not None:
+            stop.check(opened)
         asker = make_asker(opened, config)
         plan = make_plan(wanted, asker, config)
         archive = stack.enter_context(ArchiveWriter(folder.archive))
         raised = folder.claim(config, opened, plan.prompt_sets, wanted, plan.skipped)
         budget = len(plan.work) * (config.samples + config.refinements)
         progress = Progress(len(plan.work), budget, plan.skipped, plan.dropped, stop)
+        progress.spend(archive.cost(iteration=config.iteration))
         note = _Notes(folder, progress)
         if at_hand := archive.counts(iteration=config.iteration)["completions"]:
             note("search resumed", f"with {at_hand} completions at hand")
