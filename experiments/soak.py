@@ -2,12 +2,12 @@
 
     python experiments/soak.py --minutes 120 --output report.json
 
-Ten tasks are searched with the embedded model. Its budget is raised whenever it is spent, until the time is over. On the
-way: a stop file, a second search on the same run, a full disk, lost sandbox workers, a lost process of the model, Ctrl-C,
-kill -9. In the end the archive must be sound and hold exactly the budget, no place twice; the tasks of the reference,
-searched by themselves and undisturbed through the same budgets at another concurrency, must have the same programs,
-outcomes and predictions; and each event must have been reported. Memory and files are measured all the time. The report
-is written anew at each event; status 1 where anything was lost.
+Ten tasks are searched with the embedded model. Its budget is raised whenever it is spent, until the time is over. On
+the way: a stop file, a second search on the same run, a full disk, lost sandbox workers, lost processes of the model,
+Ctrl-C, kill -9. In the end the archive must be sound and hold exactly the budget, no place twice; the tasks of the
+reference, searched by themselves and undisturbed through the same budgets at another concurrency, must have the same
+programs, outcomes and predictions; and each event must have been reported. Memory and files are measured all the
+time. The report is written anew at each event; status 1 where anything was lost.
 """
 
 from __future__ import annotations
@@ -309,7 +309,7 @@ def main() -> None:
             if soak.process is not None:
                 soak.process.kill()
                 soak.process.wait()
-            subprocess.run(["umount", str(disk)], check=True)
+            subprocess.run(["umount", "--lazy", str(disk)], check=True)
     soak.write(found)
     print(json.dumps(found, indent=1))
     sys.exit(0 if found["right"] else 1)

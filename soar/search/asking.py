@@ -60,7 +60,8 @@ class Asker:
             return None
         costs = [reply.cost for reply in replies if reply.cost is not None]
         cost = sum(costs) if len(costs) == len(replies) else None
-        return Reply(tuple(reply.completions[0] for reply in replies), replies[0].prompt_tokens, cost)
+        completions = tuple(reply.completions[0] for reply in replies)
+        return Reply(completions, replies[0].prompt_tokens, cost)
 
     async def _request(self, prompt: Prompt, n: int, sampling: Sampling, seed: int) -> Reply:
         reply = await self.model.complete(prompt, n, sampling, seed)
