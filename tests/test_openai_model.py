@@ -22,7 +22,7 @@ from soar.models.openai import DIALECTS, ModelSettings, OpenAIModel, load_settin
 from soar.models.pacing import EndpointLimits
 from soar.models.prices import Prices, known_prices
 from soar.models.probing import findings, probe
-from soar.search import ConfigError, load_run
+from soar.search import ConfigError, Cost, load_run
 from tests.endpoint_support import MISDEEDS, Server, serving
 from tests.search_support import TASKS, content
 from tests.test_endpoint import KEY, PROMPT
@@ -333,3 +333,14 @@ def test_a_run_is_of_one_model(server: Server, tmp_path: Path) -> None:
     other = SETTINGS.model_copy(update={"fields": {"reasoning_effort": "high"}})
     with closing(OpenAIModel("m", server.url, other)) as model, pytest.raises(ConfigError, match="model was"):
         soar.search(TASKS["task0"], model, run=tmp_path, samples=2, refinements=0, workers=1)
+
+
+def test_a_limit_in_dollars_is_kept_or_refused(server: Server, tmp_path: Path) -> None:
+    one = Prices(input=0.0, output=1000.0)  # a cent a completion
+    with closing(OpenAIModel("m", server.url, SETTINGS.model_copy(update={"prices": one}))) as model:
+        options = SMALL | {"concurrency": 1, "samples_per_request": 1}
+        results = soar.search(TASKS["task0"], model, run=tmp_path / "run", stop=Cost(0.1), **options)
+        assert 10 <= len(results.attempts) <= 12 and "of $0.1 allowed" in str(results.stopped)
+    with closing(OpenAIModel("m", server.url, SETTINGS)) as model, pytest.raises(ConfigError, match="cannot be kept"):
+        soar.search(TASKS["task0"], model, run=tmp_path / "other", stop=Cost(0.1), **SMALL)
+    assert not (tmp_path / "other").exists()

@@ -306,7 +306,7 @@ def test_what_a_model_cannot_be_told_is_refused(tmp_path: Path) -> None:
         (tmp_path / name).write_text("x")
     model = ScriptedModel(script)
     model.capabilities = dataclasses.replace(model.capabilities, prefill=False)
-    with pytest.raises(ConfigError, match="which cannot have that.*without prefill.j2"):
+    with pytest.raises(ConfigError, match=r"which cannot have that.*without prefill\.j2"):
         soar.search(TASKS["task0"], model, prompt_set=str(tmp_path), **SMALL)
     assert model.requests == []
 

@@ -28,10 +28,13 @@ from soar.search.keys import keyed_seed
 
 OPENAI = "https://api.openai.com/v1"
 OPEN_FILTERS = {"top_p": 1.0, "top_k": -1}  # their own defaults come from the model's folder
+# SGLang takes seeds too, but in its deterministic mode all completions of a request may share one.
 DIALECTS = {
     "openai": Dialect(n=True, seed=True, limit="max_completion_tokens"),
     "vllm": Dialect(n=True, min_p=True, seed=True, logprobs=True, prefill="continue", neutral=OPEN_FILTERS),
-    "sglang": Dialect(n=True, min_p=True, seed=True, logprobs=True, prefill="continue", neutral=OPEN_FILTERS),
+    "sglang": Dialect(
+        n=True, min_p=True, logprobs=True, prefill="continue", neutral=OPEN_FILTERS
+    ),  # n may share a seed
     "llamacpp": Dialect(min_p=True, seed=True, prefill="assistant", neutral={"top_p": 1.0, "top_k": 0}),
     "ollama": Dialect(seed=True, neutral={"top_p": 1.0}),
     "unknown": Dialect(),
@@ -141,7 +144,8 @@ class OpenAIModel:
                 answers += await asyncio.gather(*(self._ask(prompt, 1, sampling, one) for one in seeds))
         except RefusedError as error:
             if not any(words in error.said.lower() for words in TOO_LONG):
-                raise
+                hint = ". [dialect] in a settings file says what may be sent" if error.status in (400, 422) else ""
+                raise RefusedError(f"{error}{hint}", error.status, error.said) from None
             report("prompt too long for the server", str(error))
             return Reply((Completion("", 0, "length"),) * n, estimated_tokens(prompt.text), self._cost([]))
         completions = tuple(completion for answer in answers for completion in answer.completions)
@@ -208,7 +212,7 @@ def _look(endpoint: Endpoint, model: str) -> tuple[str, int | None]:
     mine = next((card for card in cards if card.get("id") == model), None)
     owners = {str(card.get("owned_by")) for card in cards}
     kind = next((kind for kind in ("vllm", "sglang", "llamacpp") if kind in owners), "unknown")
-    if kind == "unknown" and owners == {"library"}:
+    if kind == "unknown" and "library" in owners:
         kind = "ollama"
     if mine is None and kind in ("vllm", "sglang"):
         names = ", ".join(sorted(str(card.get("id")) for card in cards))

@@ -149,7 +149,8 @@ def _answered(reply: Reply) -> tuple[bool, str]:
 
 
 def _counted(reply: Reply, n: int) -> tuple[bool, str]:
-    return len(reply.completions) == n, f"{len(reply.completions)} completions of {n}"
+    alike = ", all the same" if len(reply.completions) > 1 and len(set(_texts(reply))) == 1 else ""
+    return len(reply.completions) == n, f"{len(reply.completions)} completions of {n}{alike}"
 
 
 def _logprob(reply: Reply) -> tuple[bool, str]:
