@@ -99,6 +99,13 @@ def test_the_key_is_in_no_log(server: Server, caplog: pytest.LogCaptureFixture) 
     assert not any(KEY in str(vars(record)) for record in caplog.records)
 
 
+def test_a_placeholder_for_a_key_leaves_replies_alone(server: Server) -> None:
+    with closing(Endpoint(server.url, "transform", QUICK)) as endpoint:
+        path, body = request("m", PROMPT, 1, Sampling(), 0, Dialect(), {})
+        answer = asyncio.run(endpoint.post(path, body, lambda reply: read_answer(reply, PROMPT, 1)))
+    assert "def transform(" in answer.completions[0].text
+
+
 @pytest.mark.parametrize("key", ["two words", "one\nline", "schlüssel"])
 def test_a_key_that_cannot_be_one_is_refused_and_not_shown(key: str) -> None:
     with pytest.raises(ModelError) as caught:

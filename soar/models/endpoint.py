@@ -23,6 +23,7 @@ from soar.models.pacing import EndpointLimits, Rate, next_pause, retry_after
 
 T = TypeVar("T")
 LARGEST_REPLY = 1 << 28  # bytes
+SHORTEST_KEY = 16  # characters; shorter ones are placeholders such as EMPTY, and may occur in any text
 SHOWN = 300  # characters of what a server says about an error
 CONNECT_SECONDS = 10.0
 NO_MORE = ("insufficient_quota", "billing_hard_limit_reached")  # answered with 429, but waiting does not help
@@ -203,7 +204,7 @@ class Endpoint:
                 text = await self._content(response)
         except TimeoutError:
             raise _Again(f"no whole reply within {self.limits.timeout:g} s") from None
-        except httpx2.TransportError as error:
+        except httpx2.RequestError as error:
             raise _Again(self._clean(f"{type(error).__name__} {error}".strip())) from None
         if response.status_code >= 300:
             raise self._refusal(response, text, path)
@@ -239,7 +240,7 @@ class Endpoint:
 
     def _clean(self, text: str) -> str:
         """Take the key out of what a server says."""
-        return text.replace(self._key, "[key]") if self._key else text
+        return text.replace(self._key, "[key]") if self._key and len(self._key) >= SHORTEST_KEY else text
 
 
 HINT = "The same command goes on from what is recorded once the server answers again."

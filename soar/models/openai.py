@@ -12,6 +12,7 @@ import json
 import os
 import tomllib
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -109,11 +110,10 @@ class OpenAIModel:
         if address == OPENAI and not key:
             raise ModelError(f"{self.name} needs a key: export {settings.key_variable}=...")
         self.endpoint = Endpoint(address, key, settings.limits)
-        try:
+        with ExitStack() as undo:
+            undo.callback(self.endpoint.close)
             kind, window = _look(self.endpoint, model)
-        except BaseException:
-            self.endpoint.close()
-            raise
+            undo.pop_all()
         self.dialect = Dialect.model_validate(DIALECTS[kind].model_dump() | dict(settings.dialect))
         self.prices = settings.prices or known_prices(urlsplit(address).hostname or "", model)
         self.capabilities = self._capabilities(settings.context_length or window)

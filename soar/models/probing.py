@@ -44,9 +44,13 @@ class Finding:
 def probe(model: LanguageModel, prompt_set: str | None = None) -> RenderableType:
     """Ask a model for each capability and return a table of what works, with latencies.
 
+    An endpoint's retries are cut to one: what fails should be seen to fail.
+
     Raises:
         ModelError: it does not answer at all.
     """
+    if isinstance(model, OpenAIModel):
+        model.endpoint.limits = model.endpoint.limits.model_copy(update={"retries": 1})
     prompt = load_prompt_set(prompt_set or model.prompt_set).render(TASK)
     found = findings(model, prompt)
     table = Table("capability", "declared", "works", "seconds", "seen", title=model.name)
