@@ -5,9 +5,9 @@ once. The clock jumps over waiting: it shows the time the engine needs itself, p
 So hours of search are measured in minutes, and a slow engine still keeps the model idle.
 
 Measured: the share of its 64 places that the model has free while there is work; the time against searching in rounds
-that wait for the slowest request (a round: one request for every island of every task; a batch: 64 requests), and
-what it would be against rounds if no place were ever free; the
-engine's own CPU time per program; peak memory; size of the archive; and how memory and archive grow on the way.
+that wait for the slowest request (a round: one request for every island of every task; a batch: 64 requests), and what
+it would be against rounds if no place were ever free; the engine's own CPU time per program; peak memory; size of the
+archive; and how memory and archive grow on the way.
 """
 
 from __future__ import annotations
