@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import difflib
 import functools
+import itertools
 import json
 import operator
 import sys
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -28,6 +29,9 @@ app = typer.Typer(
 )
 SETS = "arc-agi-1/training, arc-agi-1/evaluation, arc-agi-2/training, arc-agi-2/evaluation"
 
+MODELS = "mini (embedded), hf:NAME_OR_FOLDER, vllm:NAME_OR_FOLDER, openai:MODEL, openai:MODEL@http://host:port/v1."
+SETTINGS = "TOML file that says more of an openai: model: limits, prices, what it understands."
+
 
 @app.command()
 def search(
@@ -37,7 +41,8 @@ def search(
             metavar="TASK|SET", help=f"A task's id (3c9b0459), a set ({SETS}), a JSON or JSONL file, or a folder."
         ),
     ],
-    model: Annotated[str, typer.Option(help="mini (embedded), hf:NAME_OR_FOLDER.")] = "mini",
+    model: Annotated[str, typer.Option(help=MODELS)] = "mini",
+    model_settings: Annotated[Path | None, typer.Option(help=SETTINGS)] = None,
     samples: Annotated[int, typer.Option(help="Programs drawn independently, for each task.")] = 64,
     refinements: Annotated[
         int, typer.Option(help="Programs drawn as refinements of earlier ones, for each task.")
@@ -58,11 +63,17 @@ def search(
     drop_examples: Annotated[
         bool, typer.Option("--drop-examples", help="Show fewer examples where a prompt is too long, instead of none.")
     ] = False,
+    few_shot: Annotated[
+        str | None, typer.Option(metavar="RUN", help="Show tasks that this earlier run solved (RUN or RUN:ITERATION).")
+    ] = None,
     max_programs: Annotated[
         int | None, typer.Option(help="Stop once there are so many programs, over all tasks.")
     ] = None,
     max_tokens: Annotated[
         int | None, typer.Option(help="Stop once the model has written so many tokens, over all tasks.")
+    ] = None,
+    max_cost: Annotated[
+        float | None, typer.Option(help="Stop once it has cost so many US dollars; for models that know their prices.")
     ] = None,
     max_seconds: Annotated[float | None, typer.Option(help="Stop after so many seconds.")] = None,
     stop_file: Annotated[Path | None, typer.Option(help="Stop once this file is there.")] = None,
@@ -77,6 +88,7 @@ def search(
     """
     from rich.console import Console
 
+    from soar.models import open_model
     from soar.search import search as search_tasks
 
     found = _tasks(tasks)
@@ -90,11 +102,16 @@ def search(
         "selector": selector,
         "prompt_set": prompt_set,
         "drop_examples": drop_examples,
+        "few_shot": few_shot,
     }
-    stop = _stopper(max_programs, max_tokens, max_seconds, stop_file)
+    stop = _stopper(max_programs, max_tokens, max_cost, max_seconds, stop_file)
     kept = f"what was found is in {run}: the same command goes on from there" if run else "no --run was given"
     try:
-        result = search_tasks(found, model=model, run=run, stop=stop, **options)
+        with ExitStack() as stack:
+            settled = open_model(model, model_settings) if model_settings is not None else None
+            if settled is not None:
+                stack.callback(settled.close)
+            result = search_tasks(found, model=settled or model, run=run, stop=stop, **options)
     except KeyboardInterrupt:
         typer.secho(f"soar: interrupted; {kept}", fg="yellow", err=True)
         raise typer.Exit(130) from None
@@ -107,12 +124,15 @@ def search(
         raise typer.Exit(130 if result.stopped == "Ctrl-C" else 0)
 
 
-def _stopper(programs: int | None, tokens: int | None, seconds: float | None, file: Path | None) -> Stopper | None:
-    from soar.search.stoppers import Programs, Seconds, StopFile, Tokens
+def _stopper(
+    programs: int | None, tokens: int | None, cost: float | None, seconds: float | None, file: Path | None
+) -> Stopper | None:
+    from soar.search.stoppers import Cost, Programs, Seconds, StopFile, Tokens
 
     wanted = [
         None if programs is None else Programs(programs),
         None if tokens is None else Tokens(tokens),
+        None if cost is None else Cost(cost),
         None if seconds is None else Seconds(seconds),
         None if file is None else StopFile(file),
     ]
@@ -160,6 +180,7 @@ def show(
     task: Annotated[
         str | None, typer.Option(help="Of a run, show this task, and how its best program came about.")
     ] = None,
+    every: Annotated[bool, typer.Option("--all", help="Of a run, list all tasks, not only the first.")] = False,
     save: Annotated[Path | None, typer.Option(help="Write the picture of a task to this .svg or .png file.")] = None,
 ) -> None:
     """Draw a task, or the results of a run."""
@@ -167,7 +188,7 @@ def show(
 
     console = Console()
     if (Path(what) / "archive.sqlite").exists():
-        _show_run(what, task)
+        _show_run(what, task, every)
         return
     for found in _each(_tasks(what)):
         if prompt:
@@ -203,10 +224,30 @@ def merge(
 
 
 @app.command()
-def doctor() -> None:
-    """Show what this machine offers: packages, processors, layers of the sandbox."""
+def doctor(
+    model: Annotated[
+        str | None, typer.Option(help=f"Ask this model instead, once for each capability. {MODELS}")
+    ] = None,
+    model_settings: Annotated[Path | None, typer.Option(help=SETTINGS)] = None,
+    prompt_set: Annotated[
+        str | None, typer.Option(help="Prompt set to ask with; without it, the model's own. One that is raw asks raw.")
+    ] = None,
+) -> None:
+    """Show what this machine offers: packages, processors, layers of the sandbox. Or, live, what a model can do.
+
+    With `--model` a few tiny requests are sent, which cost as much as they would in a search.
+    """
+    from rich.console import Console
+
     from soar.doctor import report
 
+    if model is not None:
+        from soar.models import open_model
+        from soar.models.probing import probe
+
+        with closing(open_model(model, model_settings)) as opened:
+            Console().print(probe(opened, prompt_set))
+        return
     for line in report():
         typer.echo(line)
 
@@ -231,17 +272,19 @@ def _is_task(tasks: object) -> bool:
     return isinstance(tasks, Task)
 
 
-def _show_run(run: str, id: str | None) -> None:
+def _show_run(run: str, id: str | None, every: bool) -> None:
     from rich.console import Console
 
     from soar.search import ConfigError, load_run
     from soar.search.lineage import line_text, short_line
+    from soar.search.results_view import SHOWN, results_to_rich
 
+    shown = None if every else SHOWN
     results, console = load_run(run), Console()
     if id is None:
-        console.print(results)
+        console.print(results_to_rich(results, shown))
         typer.echo("Best programs and how they were found (--task ID shows one in full):")
-        for result in results.values():
+        for result in itertools.islice(results.values(), shown):
             if result.best is not None:
                 typer.echo(f"{result.task.id}: {short_line(result.line)}")
         return

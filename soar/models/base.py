@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol, TypedDict, runtime_checkable
+from typing import TYPE_CHECKING, Literal, Protocol, TypedDict, runtime_checkable
 
 from soar.errors import SoarError
+
+if TYPE_CHECKING:
+    from soar.models.prices import Prices
 
 
 class Message(TypedDict):
@@ -103,6 +106,7 @@ class Capabilities:
         context_length: prompt and reply together, in tokens; None where unknown.
         max_concurrency: requests worth having under way at once.
         priced: replies say what they cost (0 where a model is free).
+        prices: of the model's tokens, for what a search may cost at most; None where unknown.
     """
 
     n: bool
@@ -115,6 +119,7 @@ class Capabilities:
     context_length: int | None
     max_concurrency: int
     priced: bool = False
+    prices: Prices | None = None
 
 
 @runtime_checkable

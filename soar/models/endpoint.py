@@ -17,11 +17,13 @@ from typing import Any, TypeVar
 
 import httpx2
 
+from soar.events import report
 from soar.models.base import ModelError
 from soar.models.pacing import EndpointLimits, Rate, next_pause, retry_after
 
 T = TypeVar("T")
 LARGEST_REPLY = 1 << 28  # bytes
+SHORTEST_KEY = 16  # characters; shorter ones are placeholders such as EMPTY, and may occur in any text
 SHOWN = 300  # characters of what a server says about an error
 CONNECT_SECONDS = 10.0
 NO_MORE = ("insufficient_quota", "billing_hard_limit_reached")  # answered with 429, but waiting does not help
@@ -31,12 +33,28 @@ class BrokenReplyError(Exception):
     """A reply that cannot be read; the request is sent again."""
 
 
+class RefusedError(ModelError):
+    """The server will not answer this request, however often it is sent; `said` is what it gave as reason."""
+
+    def __init__(self, message: str, status: int, said: str) -> None:
+        super().__init__(message)
+        self.status, self.said = status, said
+
+
+class NoAnswerError(ModelError):
+    """The server could not answer, however often it was asked; `status` is its last one, None where it gave none."""
+
+    def __init__(self, message: str, status: int | None) -> None:
+        super().__init__(message)
+        self.status = status
+
+
 class _Again(Exception):
     """The request should be sent again, after `pause` seconds where the server says so."""
 
-    def __init__(self, reason: str, pause: float | None = None, busy: bool = False) -> None:
+    def __init__(self, reason: str, pause: float | None = None, status: int | None = None) -> None:
         super().__init__(reason)
-        self.pause, self.busy = pause, busy
+        self.pause, self.status, self.busy = pause, status, status == 429
 
 
 class Endpoint:
@@ -84,17 +102,19 @@ class Endpoint:
             tokens: what the request may cost, for the rate limit; `return_tokens` corrects it.
 
         Raises:
-            ModelError: the server refused the request, or could not answer; says what it said.
+            RefusedError: the server refused the request; says what it said.
+            NoAnswerError: it could not answer.
         """
-        return await asyncio.wrap_future(self._submit(self._insist("POST", path, body, read, tokens)))
+        work = self._insist("POST", path, body, read, tokens, self.limits.retries)
+        return await asyncio.wrap_future(self._submit(work))
 
-    def get(self, path: str) -> Mapping[str, Any]:
-        """Return what the server says at `path`, such as "models"; waits.
+    def get(self, path: str, retries: int = 2) -> Mapping[str, Any]:
+        """Return what the server says at `path`, such as "models"; waits, and gives up sooner than `post`.
 
         Raises:
             ModelError: as `post`.
         """
-        return self._submit(self._insist("GET", path, None, dict, 0)).result()
+        return self._submit(self._insist("GET", path, None, dict, 0, min(retries, self.limits.retries))).result()
 
     def return_tokens(self, tokens: float) -> None:
         """Correct the token rate by tokens that were announced and not used."""
@@ -136,6 +156,7 @@ class Endpoint:
         body: Mapping[str, Any] | None,
         read: Callable[[Mapping[str, Any]], T],
         tokens: float,
+        retries: int,
     ) -> T:
         """Send until a reply can be read, or the limits say that it is enough."""
         failures = tries = 0
@@ -153,8 +174,10 @@ class Endpoint:
             self._tokens.give_back(tokens)
             tries, failures = tries + 1, failures + (not again.busy)
             pause = next_pause(again.pause, tries, self.limits.longest_pause, self._jitter)
-            if failures > self.limits.retries or waited + pause > self.limits.patience:
-                raise ModelError(f"{self.url}/{path} could not answer, after {tries} tries: {again}. {HINT}")
+            if failures > retries or waited + pause > self.limits.patience:
+                message = f"{self.url}/{path} could not answer, after {tries} tries: {again}. {HINT}"
+                raise NoAnswerError(message, again.status)
+            report("request sent again", f"{self.url}/{path}: {again}")
             if again.busy:  # all others would be told the same
                 self._paused_until = max(self._paused_until, time.monotonic() + pause)
             else:
@@ -181,7 +204,7 @@ class Endpoint:
                 text = await self._content(response)
         except TimeoutError:
             raise _Again(f"no whole reply within {self.limits.timeout:g} s") from None
-        except httpx2.TransportError as error:
+        except httpx2.RequestError as error:
             raise _Again(self._clean(f"{type(error).__name__} {error}".strip())) from None
         if response.status_code >= 300:
             raise self._refusal(response, text, path)
@@ -201,11 +224,10 @@ class Endpoint:
         status, said = response.status_code, " ".join(text.split())[:SHOWN]
         busy = status == 429 and not any(word in text for word in NO_MORE)
         if busy or status in (408, 409) or status >= 500:
-            return _Again(f"status {status} {said}".strip(), retry_after(response.headers), busy)
-        what = {401: "the key is missing or wrong (OPENAI_API_KEY)", 404: "no such model or path"}.get(
-            status, "refused"
-        )
-        return ModelError(f"{self.url}/{path}: {what}: status {status} {said}")
+            return _Again(f"status {status} {said}".strip(), retry_after(response.headers), status)
+        meanings = {401: "the key is missing or wrong (OPENAI_API_KEY)", 404: "no such model or path"}
+        message = f"{self.url}/{path}: {meanings.get(status, 'refused')}: status {status} {said}"
+        return RefusedError(message, status, text)
 
     def _make_client(self) -> httpx2.AsyncClient:
         headers = {"Authorization": f"Bearer {self._key}"} if self._key else {}
@@ -218,7 +240,7 @@ class Endpoint:
 
     def _clean(self, text: str) -> str:
         """Take the key out of what a server says."""
-        return text.replace(self._key, "[key]") if self._key else text
+        return text.replace(self._key, "[key]") if self._key and len(self._key) >= SHORTEST_KEY else text
 
 
 HINT = "The same command goes on from what is recorded once the server answers again."

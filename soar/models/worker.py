@@ -123,9 +123,9 @@ def serve(fd: int, target: str) -> None:
     while True:
         try:
             method, args = connection.recv()
-        except EOFError:
+            connection.send((False, failure) if failure else _answer(made, method, args))
+        except (EOFError, BrokenPipeError):  # the parent has ended
             return
-        connection.send((False, failure) if failure else _answer(made, method, args))
 
 
 def _answer(made: object, method: str, args: tuple[Any, ...]) -> tuple[bool, Any]:

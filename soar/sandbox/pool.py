@@ -42,7 +42,7 @@ class SandboxError(SoarError):
 class Sandbox:
     """Runs programs nobody trusts, each in a process of its own. A context manager; `close` ends all its processes.
 
-    `workers`: programs that run at the same time (default: the number of available cores). `confinement`: "auto" uses the
+    `workers`: programs that run at the same time (default: one per available core). `confinement`: "auto" uses the
     layers that this system has and warns once of those that it lacks; "required" raises SandboxError if one is
     missing. Raises SandboxError when it cannot start."""
 

@@ -59,6 +59,7 @@ def make_plan(tasks: Mapping[str, Task], asker: Asker, config: SearchConfig) -> 
             plan.work.append((task, prompt_set, prompt_set.render(task)))
     for start in range(0, len(plan.work), COUNTED_AT_ONCE):
         _note_overlong(plan, asker, config, start)
+    _refuse_few_shot(plan, config)
     plan.work[:] = [item for item in plan.work if item[0].id not in plan.skipped]
     if tasks and not plan.work:
         id, reason = next(iter(plan.skipped.items()))
@@ -87,13 +88,21 @@ def prompt_sets_for(model: LanguageModel, config: SearchConfig) -> tuple[PromptS
 
 
 def _refuse_unsupported(model: LanguageModel, prompt_set: PromptSet) -> None:
-    """What a model cannot do is refused, never left out in silence."""
-    for file, able in (("prefill.j2", model.capabilities.prefill), ("system.j2", model.capabilities.system_role)):
-        if file in prompt_set.templates and not able:
-            what = "begin the reply of" if file == "prefill.j2" else "give a system message to"
+    """What a model cannot do is refused, never left out in silence. A raw prompt may end with anything."""
+    if "prefill.j2" in prompt_set.templates and not (prompt_set.settings.raw or model.capabilities.prefill):
+        raise ConfigError(
+            f"prompt set {prompt_set.name} wants to begin the reply of model {model.name}, which cannot have that: "
+            "pass another prompt_set, or a copy of its folder without prefill.j2"
+        )
+
+
+def _refuse_few_shot(plan: Plan, config: SearchConfig) -> None:
+    """A solved task that no template shows would be an option that does nothing."""
+    for prompt_set in plan.prompt_sets.values():
+        if config.few_shot is not None and not prompt_set.few_shot:
             raise ConfigError(
-                f"prompt set {prompt_set.name} wants to {what} model {model.name}, which cannot have that: "
-                f"pass another prompt_set, or a copy of its folder without {file}"
+                f"prompt set {prompt_set.name} shows no solved task before the one at hand: leave out few_shot, or "
+                "pass a prompt_set whose templates use it (soar, golden, grids, values) with a model that can read it"
             )
 
 
