@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from soar.cli_dataset import dataset
 from soar.errors import SoarError
 
 if TYPE_CHECKING:
@@ -200,6 +201,9 @@ def merge(
 
     counts = merge_runs(target, runs)
     typer.echo(f"{target}: " + ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in counts.items()))
+
+
+app.command()(dataset)
 
 
 @app.command()
