@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from soar.cli_dataset import dataset
+from soar.cli_train import train
 from soar.errors import SoarError
 
 if TYPE_CHECKING:
@@ -204,6 +205,7 @@ def merge(
 
 
 app.command()(dataset)
+app.command()(train)
 
 
 @app.command()
