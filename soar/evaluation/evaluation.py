@@ -8,7 +8,7 @@ from functools import cached_property
 from html import escape
 from typing import TYPE_CHECKING, Any, Self
 
-from soar.evaluation.figures import EvaluationError, Figure, Table, curve_figure, estimate, figures_for
+from soar.evaluation.figures import EvaluationError, Figure, Table, curve_figure, estimate, figures_for, pass_figure
 from soar.evaluation.rows import Embed, TaskRow, budgets, measure
 from soar.evaluation.statistics import Estimate
 from soar.search.results import SearchResults
@@ -35,7 +35,7 @@ class Evaluation:
 
     Attributes:
         label: of the run, for tables and plots.
-        model, adapter, iteration, seed: of the search.
+        model, adapter, iteration, seed: of the search; the last three None where several were joined.
         vote_c, vote_weight: of the vote, see `soar.voting.vote`.
         per_task: a row per task, those that were not searched included.
     """
@@ -43,8 +43,8 @@ class Evaluation:
     label: str
     model: str
     adapter: str | None
-    iteration: int
-    seed: int
+    iteration: int | None
+    seed: int | None
     vote_c: float
     vote_weight: Weighting
     per_task: tuple[TaskRow, ...] = field(repr=False)
@@ -64,13 +64,9 @@ class Evaluation:
             found.append(CurvePoint(budget, vote, oracle))
         return found
 
-    def figure(self, name: str) -> Estimate | None:
-        """Return one figure by its name in `summary`, or "pass@k", "sampled_pass@k" for any k."""
-        kind, _, k = name.partition("pass@")
-        known = figures_for([self.per_task], [int(k)] if k else [])
-        if name not in known or kind not in ("", "sampled_", name):
-            raise KeyError(f"no figure {name!r}; there are {', '.join(self.summary)}")
-        return estimate([self.per_task], known[name])
+    def pass_at(self, k: int, sampled: bool = False) -> Estimate | None:
+        """Return mean pass@k over tasks for any k; of the sampling phase alone if `sampled`."""
+        return estimate([self.per_task], pass_figure(k, sampled))
 
     def to_json(self) -> dict[str, Any]:
         """All as JSON data: the same search gives the same data. Figures are written too, for readers without soar."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -151,7 +152,7 @@ def measure(
         unique_outputs=len(seen.scan.outputs),
         tokens=sum(count["tokens"] for count in counts),
         prompt_tokens=sum(count["prompt_tokens"] for count in counts),
-        cost=None if None in costs else sum(costs),  # type: ignore[arg-type]
+        cost=None if None in costs else math.fsum(costs),  # type: ignore[arg-type]
         distance=None if embed is None else mean_distance(seen.sources, embed),
         curve=tuple(points) if known and len(results) == 1 else None,
     )
@@ -173,7 +174,7 @@ def mean_distance(sources: Counter[str], embed: Embed) -> float | None:
     total, own, count = np.zeros(1), 0.0, sources.total()
     if count < 2:
         return None
-    texts = list(sources)
+    texts = sorted(sources)
     for start in range(0, len(texts), EMBED_AT_ONCE):
         block = texts[start : start + EMBED_AT_ONCE]
         vectors = np.asarray(embed(block), dtype=np.float64)
