@@ -151,7 +151,7 @@ def rows_by_bin(reports: Sequence[Mapping[str, Any]]) -> Plot:
     figure, axes = _axes("Training rows by round", "round", "rows")
     parts = [("sampling", COLOURS[0], [report["rows"].get("sample", 0) for report in reports])]
     parts += [
-        (f"refinement of {name}", colour, [report["bins"].get(name, 0) for report in reports])
+        (f"refinement, parent at {name}", colour, [report["bins"].get(name, 0) for report in reports])
         for name, colour in BINS.items()
     ]
     rounds, base = list(range(len(reports))), [0.0] * len(reports)
@@ -161,6 +161,7 @@ def rows_by_bin(reports: Sequence[Mapping[str, Any]]) -> Plot:
     for x, total in zip(rounds, base, strict=True):
         axes.annotate(f"{total:,.0f}", (x, total), xytext=(0, 3), textcoords="offset points", ha="center", color=GREY)
     axes.set_xticks(rounds)
+    axes.yaxis.set_major_formatter("{x:,.0f}")
     axes.grid(visible=False, axis="x")
     axes.margins(y=0.1)
     handles, names = axes.get_legend_handles_labels()
@@ -203,6 +204,8 @@ def _series(sources: Sequence[Source], name: str) -> tuple[list[int], list[dict[
 def _band(axes: Axes, xs: Sequence[int], values: Sequence[Mapping[str, float]], colour: str, scale: float) -> None:
     low, high = ([scale * value[side] for value in values] for side in ("low", "high"))
     axes.fill_between(xs, low, high, color=colour, alpha=0.13, linewidth=0)
+    if len(xs) == 1:
+        axes.vlines(xs, low, high, color=colour, alpha=0.4, linewidth=6)  # a band without a width would not be seen
 
 
 def _log_axis(axes: Axes) -> None:
@@ -216,13 +219,11 @@ def _log_axis(axes: Axes) -> None:
 
 def _finished(figure: Figure, axes: Axes, labels: Sequence[tuple[float, float, str, str]], percent: bool) -> Plot:
     """Name each line at its end, no name on another, and give the axes their last touch."""
-    from matplotlib.ticker import MaxNLocator, PercentFormatter
-
     axes.set_ylim(bottom=0)
     if percent:
-        axes.yaxis.set_major_formatter(PercentFormatter(decimals=0))
+        axes.yaxis.set_major_formatter("{x:g}%")
     if axes.get_xscale() == "linear":
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.set_xticks(range(int(axes.get_xlim()[0]), int(axes.get_xlim()[1]) + 1))
     right = max((x for x, *_ in labels), default=0)
     room = 0.062 * (axes.get_ylim()[1] - axes.get_ylim()[0])  # height of a line of text
     height = float("-inf")
@@ -230,6 +231,5 @@ def _finished(figure: Figure, axes: Axes, labels: Sequence[tuple[float, float, s
         height = max(y, height + room)
         axes.annotate(text, (right, height), xytext=(8, 0), textcoords="offset points", va="center", color=colour,
                       annotation_clip=False)  # fmt: skip
-    axes.annotate("shaded: 95% interval over tasks", (0, 1), xycoords="axes fraction", xytext=(4, -4),
-                  textcoords="offset points", va="top", fontsize=8.5, color=GREY)  # fmt: skip
+    axes.set_title("shaded: 95% interval over tasks", loc="right", fontsize=9, fontweight="normal", color=GREY)
     return Plot(figure)
