@@ -30,6 +30,8 @@ class Snapshot:
         time_left: seconds, None while unknown.
         skipped: id and reason of tasks that are not searched.
         dropped: id and number of the examples that a task's prompt leaves out, for want of room.
+        events: how often what happened since this start: a lost sandbox worker replaced, a model's process restarted,
+            an earlier search resumed, a budget raised.
         stopped: why a stopper has stopped the search; None while it goes on.
         results: the results, in the last snapshot only.
     """
@@ -49,6 +51,7 @@ class Snapshot:
     time_left: float | None
     skipped: Mapping[str, str]
     dropped: Mapping[str, int]
+    events: Mapping[str, int]
     stopped: str | None = None
     results: SearchResults | None = None
 
@@ -72,6 +75,7 @@ class Progress:
     new_programs: int = 0
     new_tokens: int = 0
     solved: set[str] = field(default_factory=set)
+    events: dict[str, int] = field(default_factory=dict)  # written by one thread at a time, whichever
     current: dict[str, int] = field(default_factory=dict)  # task id -> completions at hand
 
     def begin(self, task_id: str) -> None:
@@ -129,5 +133,6 @@ class Progress:
             time_left=seconds * left / self.new_completions if self.new_completions else None,
             skipped=self.skipped,
             dropped=self.dropped,
+            events=self.events.copy(),
             stopped=self.stopped,
         )

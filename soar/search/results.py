@@ -94,6 +94,11 @@ class SearchResults(Mapping[str, SearchResult]):
         return len(self._tasks)
 
     @property
+    def events(self) -> dict[str, int]:
+        """How often what happened on the way, over all starts; see `Snapshot.events`."""
+        return RunFolder(self.run).events()
+
+    @property
     def summary(self) -> Summary:
         """How much is solved, in all readings; the first call reads the whole archive, a task at a time."""
         results = list(self.values())
