@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import io
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -138,7 +139,7 @@ def diversity_by_round(groups: Mapping[str, Sequence[Source]]) -> Plot:
             if rounds:
                 labels.append((rounds[-1], means[-1], f"{name}, {kind}", colour))
     if not labels:
-        raise PlotError("no evaluation has distances: evaluate with an embedder, evaluate(results, embed=...)")
+        raise PlotError("no evaluation has distances: they were made with embedder=None")
     return _finished(figure, axes, labels, percent=False)
 
 
@@ -223,7 +224,7 @@ def _finished(figure: Figure, axes: Axes, labels: Sequence[tuple[float, float, s
     if percent:
         axes.yaxis.set_major_formatter("{x:g}%")
     if axes.get_xscale() == "linear":
-        axes.set_xticks(range(int(axes.get_xlim()[0]), int(axes.get_xlim()[1]) + 1))
+        axes.set_xticks(range(math.ceil(axes.get_xlim()[0]), math.floor(axes.get_xlim()[1]) + 1))
     right = max((x for x, *_ in labels), default=0)
     room = 0.062 * (axes.get_ylim()[1] - axes.get_ylim()[0])  # height of a line of text
     height = float("-inf")

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from soar.evaluation.evaluation import Evaluation, evaluate, shown, watched
 from soar.evaluation.figures import FIGURES, EvaluationError
-from soar.evaluation.rows import Embed, TaskRow, measure
+from soar.evaluation.rows import TaskRow, measure
+from soar.hindsight.embedding import load_embedder
 from soar.search.result import SearchResult
 from soar.search.results import SearchResults
 from soar.voting import Prediction, Weighting
@@ -77,7 +78,7 @@ def vote_runs(
     *,
     c: float = 1000,
     weight: Weighting = "sum",
-    embed: Embed | None = None,
+    embedder: str | None = "ngrams",
     progress: bool = False,
 ) -> Ensemble:
     """Vote once over the attempts of all runs, task by task; tasks are matched by their content, not by their ids.
@@ -87,14 +88,15 @@ def vote_runs(
     Args:
         runs: results of `soar.search` or `load_run`; several iterations of one run count as several.
         c, weight: of the vote, see `soar.voting.vote`.
-        embed: for distances, see `evaluate`.
+        embedder: for the distances, see `evaluate`.
         progress: show a bar.
 
     Raises:
         EvaluationError: there is no run, a run is given twice, or one id stands for two different tasks.
     """
     _check_runs(runs)
-    members = tuple(evaluate(run, embed=embed, c=c, weight=weight, progress=progress) for run in runs)
+    members = tuple(evaluate(run, embedder=embedder, c=c, weight=weight, progress=progress) for run in runs)
+    embed = None if embedder is None else load_embedder(embedder).embed
     by_task: dict[str, list[SearchResult]] = {}
     for run in runs:
         for result in run.values():

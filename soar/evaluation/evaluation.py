@@ -9,8 +9,9 @@ from html import escape
 from typing import TYPE_CHECKING, Any, Self
 
 from soar.evaluation.figures import EvaluationError, Figure, Table, curve_figure, estimate, figures_for, pass_figure
-from soar.evaluation.rows import Embed, TaskRow, budgets, measure
+from soar.evaluation.rows import TaskRow, budgets, measure
 from soar.evaluation.statistics import Estimate
+from soar.hindsight.embedding import load_embedder
 from soar.search.results import SearchResults
 from soar.voting import Weighting
 
@@ -126,7 +127,7 @@ class Evaluation:
 def evaluate(
     results: SearchResults,
     *,
-    embed: Embed | None = None,
+    embedder: str | None = "ngrams",
     c: float | None = None,
     weight: Weighting | None = None,
     progress: bool = False,
@@ -135,12 +136,13 @@ def evaluate(
 
     Args:
         results: of `soar.search` or `load_run`.
-        embed: sources -> embeddings, shape (sources, dimensions), for the distances; None: they are not measured.
+        embedder: for the distances, see `soar.hindsight.embedding.load_embedder`; None: they are not measured.
         c, weight: of the vote; None: as the search was told.
         progress: show a bar.
     """
     config = results.config
     c, weight = config.vote_c if c is None else c, weight or config.vote_weight
+    embed = None if embedder is None else load_embedder(embedder).embed
     rows = [measure([results[id]], c, weight, embed)[0] for id in watched(list(results), progress)]
     model, adapter = results.model
     label = f"{results.run.name}@{config.iteration}"

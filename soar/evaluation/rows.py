@@ -10,6 +10,7 @@ from itertools import chain
 from typing import TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from soar.program import Attempt
 from soar.sandbox.outcome import Outcome
@@ -18,7 +19,7 @@ from soar.search.scan import Scan
 from soar.task import Task, Value, matches, pixel_accuracy
 from soar.voting import Prediction, Tally, Weighting, answer
 
-Embed: TypeAlias = Callable[[Sequence[str]], np.ndarray]
+Embed: TypeAlias = Callable[[Sequence[str]], NDArray[np.floating]]
 EMBED_AT_ONCE = 512  # sources whose embeddings are in memory together
 _NOTHING = Outcome("skipped")  # what a reply without a program does
 
@@ -131,7 +132,7 @@ def measure(
         marks.sort(key=lambda mark: mark.place)
     points, predictions = _replay(task, marks, c, weight, budgets(len(marks)) if known else [])
     counts = [result.counts() for result in results]
-    costs = [count.get("cost") for count in counts]
+    costs = [result.cost() for result in results]
     reasons = [result.skipped for result in results]
     row = TaskRow(
         task_id=task.id,
@@ -152,7 +153,7 @@ def measure(
         unique_outputs=len(seen.scan.outputs),
         tokens=sum(count["tokens"] for count in counts),
         prompt_tokens=sum(count["prompt_tokens"] for count in counts),
-        cost=None if None in costs else math.fsum(costs),  # type: ignore[arg-type]
+        cost=None if None in costs else math.fsum(cost for cost in costs if cost is not None),
         distance=None if embed is None else mean_distance(seen.sources, embed),
         curve=tuple(points) if known and len(results) == 1 else None,
     )
