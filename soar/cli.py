@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from soar import cli_evaluation
 from soar.errors import SoarError
 
 if TYPE_CHECKING:
@@ -221,6 +222,10 @@ def doctor() -> None:
 
     for line in report():
         typer.echo(line)
+
+
+for _command in (cli_evaluation.evaluate, cli_evaluation.compare, cli_evaluation.vote):
+    app.command()(_command)
 
 
 def _tasks(name: str) -> TaskSet | Task:
