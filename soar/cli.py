@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from soar import cli_evaluation
+from soar.cli_dataset import dataset
 from soar.errors import SoarError
 
 if TYPE_CHECKING:
@@ -213,6 +214,9 @@ def merge(
 
     counts = merge_runs(target, runs)
     typer.echo(f"{target}: " + ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in counts.items()))
+
+
+app.command()(dataset)
 
 
 @app.command()
