@@ -24,6 +24,7 @@ class Snapshot:
         completions: at hand, those of an earlier start included; `budget`: at most, less what early stop saves.
         programs: completions with a program; `parse_failures`: completions without.
         tokens: written by the model, those of an earlier start included.
+        cost: US dollars, those of an earlier start included; None where the model does not say.
         seconds: since this start.
         programs_per_second: new programs (repeated ones included) since this start; `tokens_per_second`: new tokens.
         current: ids of the tasks under way.
@@ -52,6 +53,7 @@ class Snapshot:
     skipped: Mapping[str, str]
     dropped: Mapping[str, int]
     events: Mapping[str, int]
+    cost: float | None = None
     stopped: str | None = None
     results: SearchResults | None = None
 
@@ -75,6 +77,7 @@ class Progress:
     new_programs: int = 0
     new_tokens: int = 0
     solved: set[str] = field(default_factory=set)
+    cost: float | None = None
     events: dict[str, int] = field(default_factory=dict)  # written by one thread at a time, whichever
     current: dict[str, int] = field(default_factory=dict)  # task id -> completions at hand
 
@@ -97,6 +100,11 @@ class Progress:
             self.new_completions += len(attempts)
             self.new_programs += programs
             self.new_tokens += tokens
+
+    def spend(self, cost: float | None) -> None:
+        """Take note of what a request has cost, in US dollars; None where that is unknown."""
+        if cost is not None:
+            self.cost = (self.cost or 0.0) + cost
 
     def leave(self, task_id: str) -> int:
         """Take note that a round of a task has ended, or was left; return its completions in this round."""
@@ -134,5 +142,6 @@ class Progress:
             skipped=self.skipped,
             dropped=self.dropped,
             events=self.events.copy(),
+            cost=self.cost,
             stopped=self.stopped,
         )

@@ -26,8 +26,8 @@ def describe(snapshot: Snapshot) -> str:
     left = "" if snapshot.time_left is None else f", about {_clock(snapshot.time_left)} left"
     return (
         f"{snapshot.tasks_done}/{snapshot.tasks_total} tasks, {snapshot.solved_examples} solved on their examples, "
-        f"{snapshot.completions}/{snapshot.budget} completions, {snapshot.programs_per_second:.1f} programs/s{left}"
-        + events_text(snapshot.events)
+        f"{snapshot.completions}/{snapshot.budget} completions, {snapshot.programs_per_second:.1f} programs/s"
+        f"{'' if snapshot.cost is None else f', ${snapshot.cost:.2f}'}{left}" + events_text(snapshot.events)
     )
 
 
