@@ -150,7 +150,7 @@ class VllmModel:
         self.closed = True
         if self.server is not None:
             self.server.stop()
-        elif self.served != self.base:
+        elif self.served != self.base and self.api.healthy():
             self.api.unload(self.served)
         if "endpoint" in self.__dict__:
             self.endpoint.close()
@@ -193,6 +193,11 @@ class VllmModel:
         """
         if adapter is None:
             return self.base
+        if not self._loads_adapters():
+            raise ModelError(
+                f"the server at {self.api.url} loads no adapters: it wants VLLM_ALLOW_RUNTIME_LORA_UPDATING=1 in "
+                "its environment, and --enable-lora, when it is started; or let soar start one"
+            )
         name = f"{Path(adapter).name}-{secrets.token_hex(4)}"
         self.api.load(name, adapter)
         try:
