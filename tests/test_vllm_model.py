@@ -29,7 +29,7 @@ pytestmark = needs_vllm
 
 # The CPU build copies matrices of the highest rank for every token: a low one makes it several times faster.
 NAME = f"vllm:{WEIGHTS} --dtype float32 --max-lora-rank 8"
-TOLERANCE = 1e-3  # of a reply's log-probability, both in float32; measured: docs/mini.md
+TOLERANCE = 1e-4  # of a reply's log-probability, both in float32; measured: docs/mini.md
 TASKS = load_tasks("arc-agi-1/training")
 PROMPTS = [load_prompt_set("mini").render(TASKS[id]) for id in ("3c9b0459", "67a3c6ac", "0520fde7")]
 GREEDY = Sampling(temperature=0.0, max_tokens=48)
