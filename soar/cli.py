@@ -14,6 +14,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from soar import cli_evaluation
+from soar.cli_dataset import dataset
+from soar.cli_train import train
 from soar.errors import SoarError
 
 if TYPE_CHECKING:
@@ -223,6 +226,10 @@ def merge(
     typer.echo(f"{target}: " + ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in counts.items()))
 
 
+app.command()(dataset)
+app.command()(train)
+
+
 @app.command()
 def doctor(
     model: Annotated[
@@ -250,6 +257,10 @@ def doctor(
         return
     for line in report():
         typer.echo(line)
+
+
+for _command in (cli_evaluation.evaluate, cli_evaluation.compare, cli_evaluation.vote):
+    app.command()(_command)
 
 
 def _tasks(name: str) -> TaskSet | Task:
