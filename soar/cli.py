@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from soar import cli_evaluation
+from soar.cli_dataset import dataset
 from soar.errors import SoarError
 
 if TYPE_CHECKING:
@@ -214,6 +216,9 @@ def merge(
     typer.echo(f"{target}: " + ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in counts.items()))
 
 
+app.command()(dataset)
+
+
 @app.command()
 def doctor() -> None:
     """Show what this machine offers: packages, processors, layers of the sandbox."""
@@ -221,6 +226,10 @@ def doctor() -> None:
 
     for line in report():
         typer.echo(line)
+
+
+for _command in (cli_evaluation.evaluate, cli_evaluation.compare, cli_evaluation.vote):
+    app.command()(_command)
 
 
 def _tasks(name: str) -> TaskSet | Task:

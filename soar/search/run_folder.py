@@ -50,6 +50,15 @@ class RunFolder:
             raise ConfigError(f"{self.path} holds no search of iteration {number}: is it the folder of a run?")
         return SearchConfig.of(rounds[str(number)]["options"] | {"iteration": number})
 
+    def model(self, iteration: int) -> tuple[str, str | None]:
+        """Return the name of a round's model, and of its adapter."""
+        described = self._read("config.json")[str(iteration)]
+        return described["model"], described["adapter"]
+
+    def rounds(self) -> list[int]:
+        """Return the numbers of the rounds in this folder."""
+        return sorted(map(int, self._read("config.json")))
+
     def skipped(self, iteration: int) -> dict[str, str]:
         """Return id and reason of the tasks that were not searched in a round."""
         return dict(self.read("config.json")[str(iteration)].get("skipped", {}))
