@@ -29,6 +29,12 @@ def test_layout_and_comments_do_not_count() -> None:
     assert deduplicate(NgramEmbedder().embed([plain, spaced])).tolist() == [0]
 
 
+def test_short_programs_are_told_apart_and_a_number_is_not() -> None:
+    assert alike(HEADER + "    return rot90(grid)\n", HEADER + "    return fliplr(grid)\n") < 0.9
+    long = "    x = recolor(grid, 3, {k})\n    x = outline(x, 2)\n    return crop(fill_holes(x, 4))\n"
+    assert alike(HEADER + long.format(k=5), HEADER + long.format(k=7)) > 0.9
+
+
 @given(st.lists(st.text(max_size=30), max_size=5))
 def test_a_vector_depends_on_its_source_alone(sources: list[str]) -> None:
     embedder = NgramEmbedder()

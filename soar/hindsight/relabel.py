@@ -117,6 +117,7 @@ class Renderers:
     stack: ExitStack
     unmeasured: list[str]
     known: dict[tuple[int, str, int, str], Renderer] = field(default_factory=dict)
+    labels: dict[tuple[int, str], dict[int, str]] = field(default_factory=dict)  # of prompt sets, by run and task
     askers: dict[str, Asker | None] = field(default_factory=dict)
 
     def of(self, index: int, attempt: Attempt) -> Renderer:
@@ -126,7 +127,10 @@ class Renderers:
             PromptError: its prompt set has changed since, or is gone.
         """
         source, iteration = self.sources[index], attempt.iteration
-        label = source.archive.prompt_sets(attempt.task_hash)[iteration]
+        place = (index, attempt.task_hash)
+        if place not in self.labels:
+            self.labels[place] = source.archive.prompt_sets(attempt.task_hash)
+        label = self.labels[place][iteration]
         key = (index, attempt.model, iteration, label)
         if key not in self.known:
             config = source.configs[iteration]
