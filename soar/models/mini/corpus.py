@@ -97,11 +97,13 @@ class Corpus(IterableDataset[tuple[torch.Tensor, torch.Tensor, int]]):
         rng = random.Random(f"{self.seed}/{pool}")
         stage = next((stage for stage in STAGES if pool < stage.until * self.pools), STAGES[-1])
         for _ in range(size):
-            refinement = rng.random() < REFINEMENT_SHARE
-            cells = int(200 * (stage.max_cells / 200) ** rng.random())
-            yield encode(
-                generate(rng, max_side=stage.max_side, max_cells_total=cells, refinement=refinement), self.tokenizer
-            )
+            yield encode(draw_task(rng, stage, refinement=rng.random() < REFINEMENT_SHARE), self.tokenizer)
+
+
+def draw_task(rng: random.Random, stage: Stage, refinement: bool) -> GeneratedTask:
+    """Draw a task of the stage's sizes."""
+    cells = int(200 * (stage.max_cells / 200) ** rng.random())
+    return generate(rng, max_side=stage.max_side, max_cells_total=cells, refinement=refinement)
 
 
 def encode(generated: GeneratedTask, tokenizer: PreTrainedTokenizerFast) -> Row:

@@ -13,8 +13,8 @@ from functools import lru_cache
 
 import numpy as np
 
-from soar.models.mini import families, families_combined, families_scene
-from soar.models.mini.grammar import HEADER, Family, draw_params, fill, new_draw, render
+from soar.models.mini import families, families_combined, families_dense, families_scene, families_steps
+from soar.models.mini.grammar import HEADER, Family, draw_params, fill, in_steps, new_draw, render
 from soar.models.mini.inputs import Array, Draw
 from soar.models.mini.neighbours import NUMBER, broken, changed
 
@@ -31,6 +31,13 @@ FAMILIES: tuple[Family, ...] = (
     *families_scene.PARTS,
     *families_scene.PATTERNS,
     *families_combined.COMBINED,
+    *families_steps.OBJECT_STEPS,
+    *families_steps.DRAWING_STEPS,
+    *families_steps.PART_STEPS,
+    *families_dense.GEOMETRY_STEPS,
+    *families_dense.COLOR_STEPS,
+    *families_dense.GROUND_STEPS,
+    *families_dense.PATTERN_STEPS,
 )
 _FOLLOWERS = tuple(family for family in (*FAMILIES, *families_scene.AFTER) if family.follow)
 _WEIGHTS = list(itertools.accumulate(family.weight for family in FAMILIES))
@@ -109,9 +116,9 @@ def _equal(a: Array | None, b: Array | None) -> bool:
 
 
 def _steps(rng: random.Random, family: Family, draw: Draw) -> list[str]:
-    steps, turned = [fill(rng, family, draw.params)], family.name in _TURNS
+    steps, turned = in_steps(fill(rng, family, draw.params)), family.name in _TURNS
     more = rng.random()
-    for _ in range(0 if more < 0.55 else 1 if more < 0.9 else 2):
+    for _ in range(min(0 if more < 0.55 else 1 if more < 0.9 else 2, 3 - len(steps))):
         params = dict(draw.params)
         if str(params["b"]) in steps[-1] and rng.random() < 0.5:
             params["a"] = params["b"]
