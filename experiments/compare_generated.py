@@ -30,7 +30,7 @@ from soar.grids import n_objects
 from soar.models.mini import WEIGHTS
 from soar.models.mini.corpus import STAGES, draw_task, to_task
 from soar.prompting import load_prompt_set
-from soar.task import Grid, Task
+from soar.task import Task
 
 QUANTILES = (0.1, 0.25, 0.5, 0.75, 0.9)
 
@@ -39,7 +39,7 @@ def main(
     tasks: Annotated[int, typer.Option(help="Generated tasks.")] = 1000,
     seed: Annotated[int, typer.Option(help="Of the generated tasks.")] = 0,
     stage: Annotated[int, typer.Option(help="Stage of the pretraining; the last by default.")] = len(STAGES) - 1,
-    plot: Annotated[Path | None, typer.Option(help="Draw both distributions into this file (needs matplotlib).")] = None,
+    plot: Annotated[Path | None, typer.Option(help="Draw both into this file (needs matplotlib).")] = None,
 ) -> None:
     """Print quantiles of both, and how far they are apart."""
     rng = random.Random(seed)

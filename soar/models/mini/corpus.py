@@ -27,6 +27,8 @@ LENGTHS = (
     1024,
     1536,
     2048,
+    3072,
+    4096,
 )  # batches are padded to few shapes: kernels are built per shape
 REFINEMENT_SHARE = 0.3
 PROGRAM_WEIGHT = 1.0
@@ -49,7 +51,7 @@ class Stage:
     max_cells: int
 
 
-STAGES = (Stage(0.35, 10, 300), Stage(0.65, 16, 800), Stage(1.0, 30, 2000))
+STAGES = (Stage(0.3, 10, 300), Stage(0.55, 16, 800), Stage(0.8, 30, 2000), Stage(1.0, 30, 3700))
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +104,8 @@ class Corpus(IterableDataset[tuple[torch.Tensor, torch.Tensor, int]]):
 
 def draw_task(rng: random.Random, stage: Stage, refinement: bool) -> GeneratedTask:
     """Draw a task of the stage's sizes."""
-    cells = int(200 * (stage.max_cells / 200) ** rng.random())
+    low = max(200, stage.max_cells / 10)
+    cells = int(low * (stage.max_cells / low) ** rng.random())
     return generate(rng, max_side=stage.max_side, max_cells_total=cells, refinement=refinement)
 
 

@@ -21,7 +21,8 @@ def regions(d: Draw) -> Array:
     ys, xs = d.noise.integers(0, height, n), d.noise.integers(0, width, n)
     y, x = np.indices((height, width))
     far = np.abs(y[..., None] - ys) + np.abs(x[..., None] - xs)
-    return d.pick(_colors(d), (n, 1))[far.argmin(-1), 0]
+    grid: Array = d.pick(_colors(d), (n, 1))[far.argmin(-1), 0]
+    return grid
 
 
 def blocks(d: Draw) -> Array:
@@ -59,7 +60,8 @@ def nested(d: Draw) -> Array:
     y, x = np.indices((height, width))
     depth = np.minimum(np.minimum(y, height - 1 - y), np.minimum(x, width - 1 - x))
     colors: Array = np.array(d.rng.sample(d.palette, len(d.palette)))
-    return colors[np.minimum(depth // (1 + (d.kind < 0.2)), len(colors) - 1)]
+    grid: Array = colors[np.minimum(depth // (1 + (d.kind < 0.2)), len(colors) - 1)]
+    return grid
 
 
 def crowd(d: Draw) -> Array:

@@ -84,8 +84,8 @@ COLOR_STEPS = (
     F("histograms", ("histogram($)", "transpose(histogram($))", "flip_h(histogram($))", "rot270(histogram($))"),
       e.crowd, 0.8),
     F("histogram_dense", ("histogram($)", "rot270(histogram($))", "sort_rows(histogram($))"), i.few_cells, 0.4, low=2),
-    F("colors_listed", ("color_list($)", "transpose(color_list($))", "color_list($)[:2]", "transpose(color_list($))[:, :3]"),
-      e.layers, 0.9),
+    F("colors_listed", ("color_list($)", "transpose(color_list($))", "color_list($)[:2]",
+                        "transpose(color_list($))[:, :3]"), e.layers, 0.9),
     F("sorted_cells", ("sort_rows($)", "sort_cols($)", "sort_cols($)[:, ::-1]", "flip_v(sort_rows($))"), e.towers, 0.9),
     F("sorted_spaced", ("sort_rows($)", "sort_cols($)", "sort_rows(sort_cols($))"), i.mono, 0.6),
     F("towers_moved", ("fall_up($)", "flip_v(fall_up($))", "sort_cols($)", "fall_left($)", "fall_right($)"), e.towers,
@@ -95,8 +95,9 @@ COLOR_STEPS = (
     F("one_color", ("np.full((1, 1), most_common($))", "np.full((1, 1), least_common($))",
                     "np.full((1, 1), background($))", "full($, least_common($))", "np.full((2, 2), by_count($)[1])"),
       e.regions, 1),
-    F("in_noise", ("most_common(largest($)) * ($ > 0)", "largest($)", "keep_largest($)", "keep_color($, least_common($))",
-                   "remove_color($, {a})", "crop(remove_color($, {a}))", "crop(remove_small($, {n}))"), e.in_noise, 1.2),
+    F("in_noise", ("most_common(largest($)) * ($ > 0)", "largest($)", "keep_largest($)", "remove_color($, {a})",
+                   "keep_color($, least_common($))", "crop(remove_color($, {a}))", "crop(remove_small($, {n}))"),
+      e.in_noise, 1.2),
 )
 
 GROUND_STEPS = (
@@ -137,7 +138,8 @@ PATTERN_STEPS = (
     F("repeated_right", _then("repeat_right($)", "recolor(x, {a}, {b})", "fill_bg(x, {b})", "flip_h(x)"),
       i.cols_prefix, 0.6),
     F("repeated_gaps", ("repeat_right($)", "repeat_down($)", "repeat_down(flip_v($))"), e.prefix, 0.6),
-    F("diagonal_pattern", _then("fill_diagonals($)", "recolor(x, {a}, {b})", "flip_h(x)", "rot90(x)"), p.diagonals, 0.5),
+    F("diagonal_pattern", _then("fill_diagonals($)", "recolor(x, {a}, {b})", "flip_h(x)", "rot90(x)"), p.diagonals,
+      0.5),
     F("diagonals_more", ("fill_diagonals($)", "fill_diagonals(remove_color($, {c}))"), p.diagonals_ground, 0.5),
     F("noise_gone", ("denoise($)", "noise_free($, {a})", "denoise(denoise($))"), e.speckled_regions, 1.2),
     F("noise_then", _then("denoise($)", "crop(x)", "paint(x, {b})", "keep_largest(x)") + _then("noise_free($, {a})",

@@ -23,25 +23,24 @@ __all__ = ["FAMILIES", "HEADER", "GeneratedTask", "Grid", "generate", "run"]
 Grid = list[list[int]]
 Pair = tuple[Grid, Grid]
 
-FAMILIES: tuple[Family, ...] = (
-    *families.GEOMETRY,
-    *families.COLOR,
-    *families_scene.OBJECTS,
-    *families_scene.DRAWING,
-    *families_scene.PARTS,
-    *families_scene.PATTERNS,
-    *families_combined.COMBINED,
-    *families_steps.OBJECT_STEPS,
-    *families_steps.DRAWING_STEPS,
-    *families_steps.PART_STEPS,
-    *families_dense.GEOMETRY_STEPS,
-    *families_dense.COLOR_STEPS,
-    *families_dense.GROUND_STEPS,
-    *families_dense.PATTERN_STEPS,
+# Groups with a factor on the weights of their families: most puzzles of this kind keep the size of their grids.
+_GROUPS = (
+    (0.6, (*families.GEOMETRY, *families_scene.PARTS, *families_steps.PART_STEPS, *families_dense.GEOMETRY_STEPS)),
+    (0.8, (*families_combined.COMBINED, *families.COLOR)),
+    (1.2, (*families_scene.OBJECTS, *families_dense.COLOR_STEPS, *families_steps.OBJECT_STEPS)),
+    (1.5, (*families_scene.DRAWING, *families_steps.DRAWING_STEPS)),
+    (1.2, (*families_scene.PATTERNS, *families_dense.PATTERN_STEPS, *families_dense.GROUND_STEPS)),
 )
+FAMILIES: tuple[Family, ...] = tuple(family for _, group in _GROUPS for family in group)
 _FOLLOWERS = tuple(family for family in (*FAMILIES, *families_scene.AFTER) if family.follow)
-_WEIGHTS = list(itertools.accumulate(family.weight for family in FAMILIES))
+_WEIGHTS = list(itertools.accumulate(factor * family.weight for factor, group in _GROUPS for family in group))
 _FOLLOW_WEIGHTS = list(itertools.accumulate(family.follow for family in _FOLLOWERS))
+
+# Programs are compiled by the thousand: what their header imports is imported once.
+_IMPORTS, _, _START = HEADER.partition("def ")
+_DEFINITION = f"def {_START}"
+_SCOPE: dict[str, object] = {}
+exec(_IMPORTS, _SCOPE)
 
 # Two of these in one program are a third one: such programs have shorter twins.
 _TURNS = {"flip_h", "flip_v", "rot90", "rot180", "rot270", "transpose", "anti_transpose"}
@@ -94,9 +93,9 @@ class GeneratedTask:
 
 @lru_cache(maxsize=4096)
 def _compiled(body: str) -> Callable[[Array], object]:
-    scope: dict[str, Callable[[Array], object]] = {}
-    exec(compile(HEADER + body, "<generated>", "exec"), scope)
-    return scope["transform"]
+    found: dict[str, Callable[[Array], object]] = {}
+    exec(compile(_DEFINITION + body, "<generated>", "exec"), _SCOPE, found)
+    return found["transform"]
 
 
 def run(body: str, grid: Array) -> Array | None:
@@ -203,15 +202,16 @@ def _parent(
     return None
 
 
-def _attempt(
+def attempt(
     rng: random.Random,
     family: Family,
     max_side: int,
     max_cells_total: int,
     refinement: bool,
 ) -> GeneratedTask | None:
-    n_train, n_test = rng.choice((2, 3, 3, 3, 3, 4, 4, 4, 5)), 1 if rng.random() < 0.9 else 2
-    budget = max_cells_total * rng.uniform(0.5, 1.0)
+    """Draw a program that begins with the family, and inputs for it; None if that makes no good task."""
+    n_train, n_test = rng.choice((2, 2, 3, 3, 3, 3, 3, 3, 4, 4, 4, 5)), 1 if rng.random() < 0.9 else 2
+    budget = max_cells_total * rng.uniform(0.7, 1.0)
     draw = new_draw(rng, family, budget / (n_train + n_test), max_side)
     steps = _steps(rng, family, draw)
     body = render(steps)
@@ -248,6 +248,6 @@ def generate(
     while True:
         family = rng.choices(FAMILIES, cum_weights=_WEIGHTS)[0]
         for _ in range(12):  # families in which most draws are rejected shall not become rare
-            task = _attempt(rng, family, max_side, max_cells_total, refinement)
+            task = attempt(rng, family, max_side, max_cells_total, refinement)
             if task is not None:
                 return task

@@ -73,7 +73,7 @@ def draw_params(rng: random.Random, palette: list[int]) -> dict[str, int]:
 
 def new_draw(rng: random.Random, family: Family, pair_cells: float, max_side: int) -> Draw:
     """The common ground of a task whose first step is of this family; `pair_cells` bounds input + output."""
-    palette = rng.sample(range(1, 10), rng.choice((2, 3, 4, 4, 5, 6, 8)))
+    palette = rng.sample(range(1, 10), rng.choice((2, 3, 4, 5, 6, 7, 8)))
     area = max(family.low**2, pair_cells / (1 + family.grow))
     side = min(max_side, family.high)
     draw = Draw(
@@ -87,7 +87,7 @@ def new_draw(rng: random.Random, family: Family, pair_cells: float, max_side: in
     )
     draw.params = draw_params(rng, palette)
     draw.kind = rng.random()
-    draw.rich = rng.choice((0, 0, 0, 1, 2, 5))
+    draw.rich = rng.choice((0, 0, 1, 2, 3, 6))
     draw.grain = rng.choice((1, 1, 1, 1, 2, 3))
     return draw
 

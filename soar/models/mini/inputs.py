@@ -36,7 +36,7 @@ class Draw:
         if self.fixed is not None:
             return self.fixed
         high = max(low, self.side)
-        area = self.area * self.rng.uniform(0.4, 1.0)
+        area = self.area * self.rng.uniform(0.6, 1.0)
         ratio = 1.0 if square or self.rng.random() < 0.5 else self.rng.uniform(0.4, 1.0)
         shorter = max(low, min(high, int((area * ratio) ** 0.5)))
         longer = shorter if ratio == 1.0 else max(shorter, min(high, int(shorter / ratio)))
@@ -60,17 +60,19 @@ class Draw:
     def pick(self, colors: list[int], shape: tuple[int, int]) -> Array:
         """A grid of colours drawn evenly from a list."""
         drawn = np.array(colors, dtype=np.int64)[self.noise.integers(0, len(colors), self._coarse(shape))]
-        return self._blocks(drawn, shape)
+        grid: Array = self._blocks(drawn, shape)
+        return grid
 
     def chance(self, shape: tuple[int, int], p: float) -> NDArray[np.bool_]:
         """A mask true with probability p."""
-        return self._blocks(self.noise.random(self._coarse(shape)) < p, shape)
+        mask: NDArray[np.bool_] = self._blocks(self.noise.random(self._coarse(shape)) < p, shape)
+        return mask
 
     def _coarse(self, shape: tuple[int, int]) -> tuple[int, int]:
         grain = self.grain if min(shape) >= 3 * self.grain else 1
         return -(-shape[0] // grain), -(-shape[1] // grain)
 
-    def _blocks(self, drawn: Any, shape: tuple[int, int]) -> Any:
+    def _blocks(self, drawn: NDArray[Any], shape: tuple[int, int]) -> NDArray[Any]:
         grain = self.grain if min(shape) >= 3 * self.grain else 1
         return drawn if grain == 1 else drawn.repeat(grain, 0).repeat(grain, 1)[: shape[0], : shape[1]]
 

@@ -93,8 +93,8 @@ def flat(d: Draw) -> Array:
 
 _MIX = (
     inputs.full, inputs.sparse, inputs.mono, inputs.sparse, shapes.shapes, shapes.rects, inputs.dots, inputs.bars,
-    parts.lattice, shapes.shapes, framed_or_full, dense.busy, dense.busy, dense.regions, dense.blocks, dense.layers,
-    dense.layers, dense.stripes, dense.nested, dense.crowd, dense.large_shapes, dense.towers, dense.in_noise,
+    parts.lattice, shapes.shapes, framed_or_full, dense.busy, dense.crowd, dense.regions, dense.blocks, dense.layers,
+    inputs.dots, dense.stripes, dense.nested, dense.crowd, dense.large_shapes, dense.towers, dense.in_noise,
     dense.crossed,
 )  # fmt: skip
 

@@ -200,7 +200,8 @@ def speckled_a(d: Draw) -> Array:
     grid = np.full((height, width), d.rng.choice([0, *d.palette[1:]]))
     for _ in range(d.rng.randint(2, 5)):
         y, x = d.rng.randrange(height), d.rng.randrange(width)
-        grid[y : y + d.rng.randint(3, 4 + height // 2), x : x + d.rng.randint(3, 4 + width // 2)] = d.rng.choice(d.palette[1:])
+        h, w = d.rng.randint(3, 4 + height // 2), d.rng.randint(3, 4 + width // 2)
+        grid[y : y + h, x : x + w] = d.rng.choice(d.palette[1:])
     return np.where(d.noise.random(grid.shape) < 0.07, d.params["a"], grid)
 
 
