@@ -20,6 +20,7 @@ import soar.grids
 from soar.models.mini.families_scene import AFTER
 from soar.models.mini.generator import FAMILIES, run
 from soar.models.mini.grammar import Family, fill, new_draw, render
+from soar.models.mini.inputs import Array
 from soar.picture import GAP, MARGIN, TEXT, Cells, Label, Picture, Stroke, to_svg
 from soar.task import Grid
 
@@ -143,17 +144,23 @@ def example(name: str) -> tuple[str, Grid, Grid]:
     """A call of the function as short as there is one, a small grid and what it gives."""
     rng = random.Random(name)
     for family, template in sorted(using(name), key=lambda pair: len(pair[1])):
-        for _ in range(40):
+        for attempt in range(80):
             draw = new_draw(rng, family, (36 if family.grow <= 2 else 9) * (1 + family.grow), 8)
             step = fill(rng, Family(family.name, (template,), family.scene), draw.params)
             grid = family.scene(draw)
             output = run(render([step]), grid)
             if output is None or max(*grid.shape, *output.shape) > MOST_SIDE:
                 continue
-            if output.shape != grid.shape or ((output != grid).any() and output.min() != output.max()):
+            if output.shape != grid.shape or shows(grid, output, partly=attempt < 50):
                 call = "; ".join(step.replace("$", "grid").split("\n"))
                 return call, grid.tolist(), output.astype(int).tolist()
     raise LookupError(f"no family shows {name}")
+
+
+def shows(grid: Array, output: Array, partly: bool) -> bool:
+    """Whether something changes; with `partly`, whether some cells that are not empty also stay."""
+    stays = ((output == grid) & (grid != 0)).any()
+    return bool((output != grid).any() and output.min() != output.max() and (stays or not partly))
 
 
 def using(name: str) -> list[tuple[Family, str]]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+import typer
 from torch.nn import functional as F
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
@@ -34,6 +35,21 @@ SHAPES = {  # width and layers; heads have 32 dimensions
     Size.medium: (320, 8),
     Size.large: (448, 10),
 }
+
+
+def remember(out: Path, settings: dict[str, Any]) -> None:
+    """Write the settings of a new training; one that goes on must have the same.
+
+    Raises:
+        typer.BadParameter: names what differs.
+    """
+    path = out / "settings.json"
+    if not path.exists():
+        path.write_text(json.dumps(settings, indent=1) + "\n")
+    known = json.loads(path.read_text())
+    different = [f"{name} was {known[name]}, not {value}" for name, value in settings.items() if value != known[name]]
+    if different:
+        raise typer.BadParameter(f"the training in {out} had other settings: {'; '.join(different)}")
 
 
 def training_tokenizer(out: Path, start_from: Path | None) -> PreTrainedTokenizerFast:

@@ -31,6 +31,7 @@ from mini_training import (
     load_checkpoint,
     make_optimizers,
     record,
+    remember,
     save_checkpoint,
     save_model,
     schedule,
@@ -66,6 +67,8 @@ def main(
     out.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(seed)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    given = {"steps": steps, "size": size, "batch_tokens": batch_tokens, "from": start_from and str(start_from)}
+    remember(out, {**given, "seed": seed, "matrix_lr": matrix_lr, "other_lr": other_lr})
     tokenizer = training_tokenizer(out, start_from)
     model = initial_model(tokenizer, size, start_from).to(device)
     optimizers = make_optimizers(model, matrix_lr, other_lr)
@@ -81,20 +84,20 @@ def main(
     forward = torch.compile(model, dynamic=True) if compiled else model
     clock, tokens = time.monotonic(), 0
     for ids, weights in batches:
-        moved = ids.to(device, non_blocking=True), weights.to(device, non_blocking=True)
+        moved = torch.from_numpy(ids).to(device).long(), torch.from_numpy(weights).to(device).float()
         losses.append(train_step(forward, optimizers, *moved, schedule(step, steps)))
-        step, tokens = step + 1, tokens + ids.numel()
-        ends = step == steps or time.monotonic() - began > 60 * minutes
+        step, tokens = step + 1, tokens + ids.size
+        late = time.monotonic() - began > 60 * minutes
         if step % LOG_EVERY == 0 or step == steps:
             loss, seconds = torch.stack(losses).mean().item(), time.monotonic() - clock
             record(out, {"step": step, "loss": loss, "tokens_per_second": round(tokens / seconds)})
             losses, tokens, clock = [], 0, time.monotonic()
-        if step % every == 0 or ends:
+        if step % every == 0 or step == steps or late:
             save_checkpoint(out, model, optimizers, step, losses)
-        if evaluate_every and (step % evaluate_every == 0 or step == steps):
+        if evaluate_every and (step == steps or (step % evaluate_every == 0 and not late)):
             record(out, {"step": step, **evaluate(model, tokenizer, out / "evaluated")})
             clock = time.monotonic()
-        if ends:
+        if step == steps or late:
             break
     if step == steps:
         save_model(out / "model", model, tokenizer)
@@ -104,8 +107,14 @@ def main(
 
 def batches_from(step: int, corpus: Corpus, workers: int) -> Iterator[Batch]:
     """Yield the batches from this step on; the first pool may have been used in part."""
-    pools = DataLoader(corpus, batch_size=None, num_workers=workers, prefetch_factor=2)
+    # Without a collate function arrays would become tensors, which travel in /dev/shm: containers have little of it.
+    pools = DataLoader(corpus, batch_size=None, num_workers=workers, prefetch_factor=2, collate_fn=as_it_is)
     return itertools.islice(itertools.chain.from_iterable(pools), step % BATCHES, None)
+
+
+def as_it_is(pool: list[Batch]) -> list[Batch]:
+    """Return the pool unchanged."""
+    return pool
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+import typer
 from safetensors.torch import load_file
 from transformers import AutoTokenizer, LlamaForCausalLM
 
@@ -66,6 +67,15 @@ def test_the_finished_model_is_one_that_soar_opens(undisturbed: Path) -> None:
     model = MiniModel(folder, workers=1)
     assert model.capabilities.context_length == WINDOW == 4096
     model.close()
+
+
+def test_other_settings_are_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.syspath_prepend(ROOT / "experiments")
+    training = importlib.import_module("mini_training")
+    for _ in range(2):
+        training.remember(tmp_path, {"seed": 0, "size": training.Size.tiny})
+    with pytest.raises(typer.BadParameter, match="seed was 0, not 1"):
+        training.remember(tmp_path, {"seed": 1, "size": "tiny"})
 
 
 def test_it_begins_with_given_weights_and_widens_their_window(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -7,7 +7,9 @@ import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch.utils.data import IterableDataset
 from transformers import PreTrainedTokenizerFast
 
@@ -53,7 +55,7 @@ class Row:
     weights: list[float]
 
 
-Batch = tuple[torch.Tensor, torch.Tensor]
+Batch = tuple[NDArray[np.int16], NDArray[np.float16]]  # small: many pools wait in memory at a time
 
 
 class Corpus(IterableDataset[list[Batch]]):
@@ -174,11 +176,11 @@ def weigh(ids: list[int], tokenizer: PreTrainedTokenizerFast) -> list[float]:
     return weights + [PROGRAM_WEIGHT] * (len(ids) - program)
 
 
-def pad(rows: list[Row], length: int, pad_token: int) -> tuple[torch.Tensor, torch.Tensor]:
+def pad(rows: list[Row], length: int, pad_token: int) -> Batch:
     """Return ids and weights, both [rows, length], padded on the right with weight 0."""
-    ids = torch.full((len(rows), length), pad_token)
-    weights = torch.zeros(len(rows), length)
+    ids = np.full((len(rows), length), pad_token, dtype=np.int16)
+    weights = np.zeros((len(rows), length), dtype=np.float16)
     for i, row in enumerate(rows):
-        ids[i, : len(row.ids)] = torch.tensor(row.ids)
-        weights[i, : len(row.ids)] = torch.tensor(row.weights)
+        ids[i, : len(row.ids)] = row.ids
+        weights[i, : len(row.ids)] = row.weights
     return ids, weights
