@@ -18,8 +18,9 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # spinning threads would st
 import itertools
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import torch
 import typer
@@ -39,6 +40,7 @@ from mini_training import (
     training_tokenizer,
 )
 from torch.utils.data import DataLoader
+from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
 from soar.models.mini.corpus import BATCHES, Batch, Corpus
 from soar.models.worker import available_cores
@@ -82,27 +84,47 @@ def main(
     drawers = workers or (1 if device.type == "cpu" else max(1, available_cores() - 1))
     batches = batches_from(step, Corpus(tokenizer, seed, batch_tokens, steps, start=step // BATCHES), drawers)
     forward = torch.compile(model, dynamic=True) if compiled else model
-    clock, tokens = time.monotonic(), 0
-    for ids, weights in batches:
-        moved = torch.from_numpy(ids).to(device).long(), torch.from_numpy(weights).to(device).float()
-        losses.append(train_step(forward, optimizers, *moved, schedule(step, steps)))
-        step, tokens = step + 1, tokens + ids.size
-        late = time.monotonic() - began > 60 * minutes
-        if step % LOG_EVERY == 0 or step == steps:
-            loss, seconds = torch.stack(losses).mean().item(), time.monotonic() - clock
-            record(out, {"step": step, "loss": loss, "tokens_per_second": round(tokens / seconds)})
-            losses, tokens, clock = [], 0, time.monotonic()
-        if step % every == 0 or step == steps or late:
-            save_checkpoint(out, model, optimizers, step, losses)
-        if evaluate_every and (step == steps or (step % evaluate_every == 0 and not late)):
-            record(out, {"step": step, **evaluate(model, tokenizer, out / "evaluated")})
-            clock = time.monotonic()
-        if step == steps or late:
-            break
+    training = Training(out, model, tokenizer, optimizers, steps, every, evaluate_every, began + 60 * minutes)
+    step = training.run(step, losses, batches, forward)
     if step == steps:
         save_model(out / "model", model, tokenizer)
     else:
         print(f"stopped after {step} of {steps} steps; the same command goes on")
+
+
+@dataclass(frozen=True, slots=True)
+class Training:
+    """What does not change from step to step; `deadline` is a reading of the monotonic clock."""
+
+    out: Path
+    model: LlamaForCausalLM
+    tokenizer: PreTrainedTokenizerFast
+    optimizers: list[torch.optim.Optimizer]
+    steps: int
+    every: int
+    evaluate_every: int
+    deadline: float
+
+    def run(self, step: int, losses: list[torch.Tensor], batches: Iterator[Batch], forward: Any) -> int:
+        """Go on after `step` steps until all are done or the time is over; return the steps done."""
+        device, clock, tokens = self.model.device, time.monotonic(), 0
+        for ids, weights in batches:
+            moved = torch.from_numpy(ids).to(device).long(), torch.from_numpy(weights).to(device).float()
+            losses.append(train_step(forward, self.optimizers, *moved, schedule(step, self.steps)))
+            step, tokens = step + 1, tokens + ids.size
+            last, late = step == self.steps, time.monotonic() > self.deadline
+            if step % LOG_EVERY == 0 or last:
+                loss, seconds = torch.stack(losses).mean().item(), time.monotonic() - clock
+                record(self.out, {"step": step, "loss": loss, "tokens_per_second": round(tokens / seconds)})
+                losses, tokens, clock = [], 0, time.monotonic()
+            if step % self.every == 0 or last or late:
+                save_checkpoint(self.out, self.model, self.optimizers, step, losses)
+            if self.evaluate_every and (last or (step % self.evaluate_every == 0 and not late)):
+                record(self.out, {"step": step, **evaluate(self.model, self.tokenizer, self.out / "evaluated")})
+                clock = time.monotonic()
+            if last or late:
+                break
+        return step
 
 
 def batches_from(step: int, corpus: Corpus, workers: int) -> Iterator[Batch]:

@@ -165,6 +165,11 @@ def _agree(body: str, pairs: list[tuple[Array, Array]]) -> int:
     return sum(_equal(run(body, grid), output) for grid, output in pairs)
 
 
+def _explains(body: str, pairs: list[tuple[Array, Array]]) -> bool:
+    """Whether the program is right on all of the pairs."""
+    return all(_equal(run(body, grid), output) for grid, output in pairs)
+
+
 def _is_clear(rng: random.Random, steps: list[str], body: str, train: list[tuple[Array, Array]]) -> bool:
     """Every step and every constant shows in the pairs, and nothing simpler explains them."""
     if all(_equal(train[0][1], output) for _, output in train[1:]):
@@ -173,10 +178,9 @@ def _is_clear(rng: random.Random, steps: list[str], body: str, train: list[tuple
         for i in range(len(steps)):
             if 2 * _agree(render(steps[:i] + steps[i + 1 :]), train) > len(train):
                 return False
-        if any(all(_equal(run(simple, grid), output) for grid, output in train) for simple in _SIMPLE):
+        if any(_explains(simple, train) for simple in _SIMPLE):
             return False
-    numbers = list(NUMBER.finditer(body))
-    return all(_agree(changed(rng, body, at), train) < len(train) for at in numbers)
+    return not any(_explains(changed(rng, body, at), train) for at in NUMBER.finditer(body))
 
 
 def _parent(
