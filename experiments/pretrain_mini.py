@@ -16,6 +16,7 @@ import os
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # spinning threads would starve the processes that draw the tasks
 
 import itertools
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -130,8 +131,21 @@ class Training:
 def batches_from(step: int, corpus: Corpus, workers: int) -> Iterator[Batch]:
     """Yield the batches from this step on; the first pool may have been used in part."""
     # Without a collate function arrays would become tensors, which travel in /dev/shm: containers have little of it.
-    pools = DataLoader(corpus, batch_size=None, num_workers=workers, prefetch_factor=2, collate_fn=as_it_is)
+    options: dict[str, Any] = {"collate_fn": as_it_is, "worker_init_fn": end_with_parent}
+    pools = DataLoader(corpus, batch_size=None, num_workers=workers, prefetch_factor=2, **options)
     return itertools.islice(itertools.chain.from_iterable(pools), step % BATCHES, None)
+
+
+def end_with_parent(worker: int) -> None:
+    """End this process when the training is killed: it would wait for ever for someone to read its last pool."""
+    parent = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(0.5)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def as_it_is(pool: list[Batch]) -> list[Batch]:
