@@ -12,6 +12,7 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from soar.archive import Archive
     from soar.datasets import TaskSet, drop_overlap, find_task, load_tasks, overlap
+    from soar.evaluation import Evaluation, compare, evaluate, vote_runs
     from soar.models import LanguageModel
     from soar.program import Attempt, Program
     from soar.search import SearchConfig, SearchResult, SearchResults, search, search_iter
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Archive",
     "Attempt",
+    "Evaluation",
     "Example",
     "LanguageModel",
     "Prediction",
@@ -30,18 +32,22 @@ __all__ = [
     "SearchResults",
     "Task",
     "TaskSet",
+    "compare",
     "drop_overlap",
+    "evaluate",
     "find_task",
     "load_tasks",
     "overlap",
     "search",
     "search_iter",
     "vote",
+    "vote_runs",
 ]
 
 _HOMES = {
     "soar.archive": ["Archive"],
     "soar.datasets": ["TaskSet", "drop_overlap", "find_task", "load_tasks", "overlap"],
+    "soar.evaluation": ["Evaluation", "compare", "evaluate", "vote_runs"],
     "soar.models": ["LanguageModel"],
     "soar.program": ["Attempt", "Program"],
     "soar.search": ["SearchConfig", "SearchResult", "SearchResults", "search_iter"],

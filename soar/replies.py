@@ -10,6 +10,7 @@ ENTRY_POINT = "transform"
 _DEFINES = re.compile(rf"^(async\s+)?def\s+{ENTRY_POINT}\s*\(", re.MULTILINE)
 _THINKING = re.compile(r"<(think|thinking|thought|reasoning)>.*?(</\1>|\Z)", re.DOTALL | re.IGNORECASE)
 _THOUGHT_ENDS = re.compile(r"</(?:think|thinking|thought|reasoning)>", re.IGNORECASE)
+_NEWLINE = re.compile(r"\r+\n")
 _FENCE = re.compile(r"^[ \t]*(```+|~~~+)[^\n`]*$", re.MULTILINE)
 _STARTS_CODE = re.compile(
     r"^(import\s+\w|from\s+[\w.]+\s+import\b|def\s+\w+\s*\(|class\s+\w+|@\w|[A-Za-z_]\w*\s*=[^=])"
@@ -37,14 +38,33 @@ def parse_reply(reply: str, prefill: str = "", raw: bool = False) -> str | Parse
         return ParseFailure("empty reply")
     if raw:
         return prefill + reply
-    text = _without_thinking(prefill + reply).replace("\r\n", "\n")
+    text = _NEWLINE.sub("\n", _without_thinking(prefill + reply))
     blocks = _fenced_blocks(text)
     for block in reversed(blocks):
         if _DEFINES.search(block):
-            return block.strip("\n") + "\n"
+            return block.strip("\r\n") + "\n"
     if _DEFINES.search(text):
         return _unfenced(text)
     return ParseFailure(f"no function {ENTRY_POINT!r} in the code" if blocks else "no code in the reply")
+
+
+def write_reply(source: str, prefill: str = "", raw: bool = False) -> str:
+    """Return the inverse of `parse_reply`: a reply, continuing `prefill`, that holds just this program.
+
+    With `raw`, the source as it stands. Else a fenced block, the one that the prefill has opened where the source
+    begins like it; a fence is longer than any in the source.
+    """
+    if raw:
+        return source.removeprefix(prefill)
+    longest = max((len(fence.group(1)) for fence in _FENCE.finditer(source)), default=2)
+    if longest < 3:
+        for fence in _FENCE.finditer(prefill):
+            begun = prefill[fence.end() + 1 :]
+            if begun and source.startswith(begun) and not _FENCE.search(begun):
+                return source.removeprefix(begun) + "```\n"
+    fence_text = "`" * (longest + 1)
+    start = "" if not prefill or prefill.endswith("\n") else "\n"
+    return f"{start}{fence_text}python\n{source}{fence_text}\n"
 
 
 def _without_thinking(text: str) -> str:
@@ -91,7 +111,7 @@ def _unfenced(text: str) -> str:
         first if all(_IS_CODE.match(line) or _STARTS_CODE.match(line) for line in lines[first:function]) else function
     )
     end = next((i for i in range(function + 1, len(lines)) if not _looks_like_code(lines[i])), len(lines))
-    return "\n".join(lines[start:end]).strip("\n") + "\n"
+    return "\n".join(lines[start:end]).strip("\r\n") + "\n"
 
 
 def _looks_like_code(line: str) -> bool:

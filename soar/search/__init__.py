@@ -16,11 +16,12 @@ if TYPE_CHECKING:
     from soar.search.progress import Snapshot
     from soar.search.result import SearchResult
     from soar.search.results import SearchResults, load_run
-    from soar.search.stoppers import Programs, Seconds, StopFile, Stopper, Tokens
+    from soar.search.stoppers import Cost, Programs, Seconds, StopFile, Stopper, Tokens
     from soar.task import Task
 
 __all__ = [
     "ConfigError",
+    "Cost",
     "Programs",
     "PromptTooLongError",
     "SearchConfig",
@@ -38,6 +39,7 @@ __all__ = [
 
 _HOMES = {
     "ConfigError": "config",
+    "Cost": "stoppers",
     "Programs": "stoppers",
     "PromptTooLongError": "planning",
     "SearchConfig": "config",
@@ -91,8 +93,8 @@ def search(
         tasks: a task, a TaskSet, or any collection of tasks.
         model: its name (`mini`, `hf:NAME_OR_FOLDER`), or an object with the Protocol, which is left open.
         run: folder of the run; None: a temporary one, which goes when the result does.
-        stop: when to stop before the budget is spent: `Programs(n)`, `Tokens(n)`, `Seconds(n)`, `StopFile(path)`, or
-            several joined by `|`. The result's `stopped` says why it did.
+        stop: when to stop before the budget is spent: `Programs(n)`, `Tokens(n)`, `Cost(dollars)`, `Seconds(n)`,
+            `StopFile(path)`, or several joined by `|`. The result's `stopped` says why it did.
         progress: show it; None: in a terminal or a notebook only.
         config: options of `SearchConfig`, such as samples=64, refinements=64, seed=0.
 
