@@ -43,8 +43,8 @@ from mini_training import (
 from torch.utils.data import DataLoader
 from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
+from soar.cores import available_cores
 from soar.models.mini.corpus import BATCHES, Batch, Corpus
-from soar.models.worker import available_cores
 
 LOG_EVERY = 25
 
