@@ -16,6 +16,7 @@ import typer
 
 from soar import cli_evaluation
 from soar.cli_dataset import dataset
+from soar.cli_train import train
 from soar.errors import SoarError
 
 if TYPE_CHECKING:
@@ -217,6 +218,7 @@ def merge(
 
 
 app.command()(dataset)
+app.command()(train)
 
 
 @app.command()
