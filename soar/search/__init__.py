@@ -91,7 +91,8 @@ def search(
 
     Args:
         tasks: a task, a TaskSet, or any collection of tasks.
-        model: its name (`mini`, `hf:NAME_OR_FOLDER`), or an object with the Protocol, which is left open.
+        model: its name (`mini`, `hf:NAME_OR_FOLDER`, `openai:MODEL[@URL]`), or an object with the Protocol, which is
+            left open.
         run: folder of the run; None: a temporary one, which goes when the result does.
         stop: when to stop before the budget is spent: `Programs(n)`, `Tokens(n)`, `Cost(dollars)`, `Seconds(n)`,
             `StopFile(path)`, or several joined by `|`. The result's `stopped` says why it did.
