@@ -79,7 +79,7 @@ class Watcher(TrainerCallback):  # type: ignore[misc]
         step, seconds = state.global_step, time.monotonic() - self.started
         line = {
             "step": step, "steps": state.max_steps, "loss": logs["loss"], "learning_rate": logs["learning_rate"],
-            "gradient_norm": logs["grad_norm"], "token_accuracy": logs["mean_token_accuracy"],
+            "gradient_norm": logs["grad_norm"], "token_accuracy": logs.get("mean_token_accuracy"),
             "tokens": self.tokens[step], "seconds": self.seconds_before + seconds,
             "tokens_per_second": (self.tokens[step] - self.tokens[self.first]) / seconds,
         }  # fmt: skip
