@@ -166,7 +166,7 @@ def _kill(process: subprocess.Popen[str], chosen: Callable[[str], bool]) -> str:
     lost = [pid for pid, line in below(process.pid).items() if chosen(line)]
     for pid in lost:
         os.kill(pid, signal.SIGKILL)
-    return f"{len(lost)} processes killed"
+    return f"{len(lost)} processes killed" if lost else "none was there to be killed"
 
 
 # What is done, and a word of what must be said then.

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import importlib.util
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -19,6 +21,7 @@ from soar.models.mini import WEIGHTS, MiniModel
 from soar.prompting import load_prompt_set
 from soar.training import Adapter, AdapterError, TrainingConfig, TrainingError, train
 from soar.training.lora import train_iter
+from soar.training.progress import summary, watched
 from tests.training_support import generated_rows
 
 OPTIONS = {"rank": 8, "learning_rate": 3e-3, "epochs": 4, "batch_size": 8, "micro_batch_size": 4}
@@ -160,3 +163,28 @@ def test_what_cannot_be_trained_is_refused(rows: Dataset, tmp_path: Path) -> Non
     with pytest.raises(TrainingError, match="every row is longer than 8 tokens"):
         train(rows, "mini", tmp_path / "long", CONFIG.model_copy(update={"max_tokens": 8}))
     assert TrainingConfig().rank == TrainingConfig.for_model("hf:x").rank == 256
+
+
+def test_progress_is_told_in_tenths(folder: Path, rows: Dataset, capsys: pytest.CaptureFixture[str]) -> None:
+    lines = [json.loads(line) for line in (folder / "adapter" / "training.jsonl").read_text().splitlines()]
+    events = [{"stage": "loading the model"}, *({**line, "left": 61.0} for line in lines)]
+    assert list(watched(iter(events), True)) == events
+    told = capsys.readouterr().err.splitlines()
+    assert told[0] == "soar: loading the model" and len(told) == 9
+    assert re.fullmatch(r"soar: step 1/8, loss \d+\.\d{3}, [\d,]+ tokens/s, about 1:01 left", told[1])
+    assert "adapter sft-" in summary(Adapter.load(folder / "adapter"))
+
+
+@pytest.mark.skipif(importlib.util.find_spec("unsloth") is None, reason="Unsloth is not installed")
+def test_unsloth_learns_the_same(folder: Path, rows: Dataset, tmp_path: Path) -> None:
+    figures = Adapter.load(folder / "adapter").figures
+    adapter = train(rows, "mini", tmp_path, CONFIG.model_copy(update={"unsloth": True}))
+    assert adapter.figures["unsloth"] and not figures["unsloth"]
+    for loss in ("first_loss", "last_loss"):
+        assert adapter.figures[loss] == pytest.approx(figures[loss], rel=0.1)
+
+
+@pytest.mark.skipif(importlib.util.find_spec("bitsandbytes") is None, reason="bitsandbytes is not installed")
+def test_a_quantized_base_learns_too(rows: Dataset, tmp_path: Path) -> None:
+    adapter = train(rows, "mini", tmp_path, CONFIG.model_copy(update={"quantize": True}))
+    assert adapter.figures["last_loss"] < 0.7 * adapter.figures["first_loss"]

@@ -68,8 +68,8 @@ def train_iter(
     """Train as `train` does and yield what happens.
 
     First events are `{"stage": ...}`, then each optimizer step is one with step, steps, loss, learning_rate,
-    gradient_norm, token_accuracy, tokens, seconds, tokens_per_second and left (seconds); the last is
-    `{"adapter": ...}`. Closing the iterator ends the process; the same call goes on from its last checkpoint.
+    gradient_norm, token_accuracy (None with Unsloth), tokens, seconds, tokens_per_second and left (seconds); the last
+    is `{"adapter": ...}`. Closing the iterator ends the process; the same call goes on from its last checkpoint.
     """
     config = config or TrainingConfig.for_model(model)
     source = base_source(model)
@@ -101,7 +101,7 @@ def train_iter(
         adapter = Adapter(folder, name_of(made_of), model, prompt_sets, made_of=made_of, **result)
         _draw(folder, adapter)
         adapter.save()
-        tidy(folder)
+    tidy(folder)
     yield {"adapter": adapter}
 
 

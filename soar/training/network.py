@@ -16,7 +16,7 @@ QUANTIZED_ABOVE = 15e9  # parameters; models "of 14B" have up to 14.8 billion
 
 def window_of(source: str) -> int:
     """Return the longest sequence that the model knows, in tokens."""
-    return int(AutoConfig.from_pretrained(source).max_position_embeddings)
+    return int(AutoConfig.from_pretrained(source).get_text_config().max_position_embeddings)
 
 
 def uses_bf16(config: TrainingConfig) -> bool:
