@@ -1,0 +1,202 @@
+"""The stages of the loop, each a step that is done once: what is there already is not made again."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from soar.datasets import TaskSet
+from soar.loop_config import LoopConfig, LoopError, LoopFolder, Sets, write_json
+from soar.loop_report import LoopReport, write_report
+from soar.search.progress import Snapshot
+from soar.search.progress_bar import say
+from soar.search.stoppers import Stopper, on_ctrl_c
+from soar.tracker import Tracker
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+    from soar.hindsight import HindsightReport
+    from soar.models.base import LanguageModel
+    from soar.search.results import SearchResults
+    from soar.training import Adapter, TrainingConfig
+
+
+@dataclass(frozen=True, slots=True)
+class LoopSnapshot:
+    """The state of the loop at one moment.
+
+    Attributes:
+        stage: what is under way, in words: "search 1: training tasks".
+        stages_done, stages_total: how far the loop is.
+        search: the state of the search that is under way, None in other stages.
+        report: what is known so far; given when a stage ends.
+    """
+
+    stage: str
+    stages_done: int
+    stages_total: int
+    search: Snapshot | None = None
+    report: LoopReport | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SearchJob:
+    """One search: of these tasks, as this round of the run in this folder."""
+
+    title: str
+    tasks: TaskSet
+    run: Path
+    iteration: int
+
+    @property
+    def figures(self) -> Path:
+        """The file that is there once the search is done."""
+        return self.run / f"iteration-{self.iteration}" / "evaluation.json"
+
+
+Steps = Generator[LoopSnapshot, None, None]
+
+
+@dataclass(slots=True)
+class Stages:
+    """Runs stages one after another in a folder.
+
+    Attributes:
+        ctrl_c: whether Ctrl-C ends a search in order.
+        total, done: number of stages.
+        stopped: why a search was stopped before its end; then nothing more is done.
+    """
+
+    model: str
+    config: LoopConfig
+    sets: Sets
+    folder: LoopFolder
+    training: TrainingConfig
+    trackers: Sequence[Tracker]
+    stop: Stopper | None
+    ctrl_c: bool
+    total: int
+    done: int = 0
+    stopped: str | None = None
+
+    def searches(self, jobs: Sequence[SearchJob], adapter: Adapter | None) -> Steps:
+        """Search what is not searched yet; the model is open only meanwhile, so that its memory is free afterwards.
+
+        Raises:
+            LoopError: the model cannot load the adapters that the loop makes.
+        """
+        pending = [job for job in jobs if not job.figures.exists()]
+        self.done += len(jobs) - len(pending)
+        if not pending:
+            return
+        with closing(self._open(adapter)) as model:
+            for job in pending:
+                yield from self._search(job, model)
+                if self.stopped is not None:
+                    return
+
+    def _open(self, adapter: Adapter | None) -> LanguageModel:
+        from soar.models import open_model
+
+        model = open_model(self.model)
+        if not model.capabilities.adapters and (self.config.iterations or self.sets.target is not None):
+            model.close()
+            raise LoopError(
+                f"model {self.model} cannot load adapters, so nothing it is taught would reach the next search: use mini, "
+                "hf:NAME or vllm:NAME for the loop, or soar.search with this model"
+            )
+        if adapter is not None:
+            model.load_adapter(str(adapter.path))
+        return model
+
+    def _search(self, job: SearchJob, model: LanguageModel) -> Steps:
+        from soar.search import search_iter
+
+        results: SearchResults | None = None
+        options = self.config.search() | {"iteration": job.iteration}
+        with self._timed(job.title), self._stopper() as stop:
+            with closing(search_iter(job.tasks, model, run=job.run, stop=stop, **options)) as snapshots:
+                for snapshot in snapshots:
+                    yield self._now(job.title, snapshot)
+                    results = snapshot.results
+            assert results is not None  # the last snapshot has them
+            self.stopped = results.stopped
+            if self.stopped is None:
+                self._evaluate(job, results)
+        yield self._ended(job.title)
+
+    @contextmanager
+    def _stopper(self) -> Iterator[Stopper | None]:
+        if not self.ctrl_c:
+            yield self.stop
+            return
+        with on_ctrl_c(say) as pressed:
+            yield pressed if self.stop is None else pressed | self.stop
+
+    def _evaluate(self, job: SearchJob, results: SearchResults) -> None:
+        from soar.evaluation import evaluate
+        from soar.hindsight.embedding import load_embedder
+
+        embedder = load_embedder(self.config.hindsight.embedder)
+        write_json(job.figures, evaluate(results, embed=embedder.embed).to_json())
+
+    def rows(self, title: str, place: Path, make: Callable[[], tuple[Dataset, HindsightReport]]) -> Steps:
+        """Make the rows of a round, once.
+
+        Raises:
+            LoopError: not one attempt is worth a row.
+        """
+        if (place / "dataset").exists():
+            self.done += 1
+            return
+        yield self._now(title)
+        with self._timed(title):
+            dataset, report = make()
+            if not len(dataset):
+                raise LoopError(f"{title}: no attempt became a row, so there is nothing to learn from: {report}")
+            write_json(place / "report.json", report.to_json())
+            _save_whole(dataset, place / "dataset")
+        yield self._ended(title)
+
+    def train(self, title: str, place: Path) -> Generator[LoopSnapshot, None, Adapter]:
+        """Train from the base model on the rows of a round, and return the adapter; at once where it is there already."""
+        from datasets import load_from_disk
+
+        from soar.training import train
+
+        yield self._now(title)
+        with self._timed(title):
+            dataset = load_from_disk(str(place / "dataset"))
+            adapter = train(dataset, model=self.model, output=place / "adapter", config=self.training)
+        yield self._ended(title)
+        return adapter
+
+    def _now(self, title: str, search: Snapshot | None = None) -> LoopSnapshot:
+        return LoopSnapshot(title, self.done, self.total, search)
+
+    def _ended(self, title: str) -> LoopSnapshot:
+        self.done += 1
+        return LoopSnapshot(title, self.done, self.total, report=write_report(self.folder.path))
+
+    @contextmanager
+    def _timed(self, title: str) -> Iterator[None]:
+        """Leave the seconds of a stage in `metrics.jsonl`; a start that comes to no end leaves its beginning."""
+        started = time.time()
+        self.folder.log({"stage": title, "began": round(started, 3)})
+        yield
+        self.folder.log({"stage": title, "seconds": round(time.time() - started, 3), "stopped": self.stopped})
+
+
+def _save_whole(dataset: Dataset, folder: Path) -> None:
+    """Save a dataset so that its folder is there only once all of it is."""
+    draft = folder.with_name(f"{folder.name}.new")
+    shutil.rmtree(draft, ignore_errors=True)
+    dataset.save_to_disk(str(draft))
+    os.replace(draft, folder)
