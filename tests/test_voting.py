@@ -37,6 +37,10 @@ def brute_force(attempts: list[Attempt], n: int, c: float, weight: str) -> list[
     def worth(group: list[Attempt]) -> float:
         if weight == "sum":
             return sum(1 + c * one.train_accuracy for one in group)
+        if weight == "majority":
+            return len(group)
+        if weight == "best":
+            return max(one.train_accuracy for one in group)
         return len(group) + c * sum(one.train_accuracy for one in group) / len(group)
 
     rows = [(outputs, worth(group), len(group), min(one.key for one in group)) for outputs, group in groups.items()]
@@ -44,7 +48,12 @@ def brute_force(attempts: list[Attempt], n: int, c: float, weight: str) -> list[
     return [row[:3] for row in rows[:n]]
 
 
-@given(ATTEMPTS, st.integers(1, 4), st.sampled_from([0.0, 1.0, 1000.0]), st.sampled_from(["sum", "appendix"]))
+@given(
+    ATTEMPTS,
+    st.integers(1, 4),
+    st.sampled_from([0.0, 1.0, 1000.0]),
+    st.sampled_from(["sum", "appendix", "majority", "best"]),
+)
 def test_vote_is_its_definition(attempts: list[Attempt], n: int, c: float, weight: str) -> None:
     found = vote(attempts, n, c, weight)  # type: ignore[arg-type]
     expected = brute_force(attempts, n, c, weight)

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from array import array
-from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from html import escape
 from typing import TYPE_CHECKING, Any, overload
 
 from soar.archive import Archive
 from soar.program import Attempt
-from soar.records import Judge, input_hash
+from soar.records import Judge
 from soar.search.config import SearchConfig
 from soar.search.lineage import ancestors
+from soar.search.scan import Scan
 from soar.task import Task, matches
 from soar.voting import Prediction, vote
 
@@ -82,42 +82,6 @@ class Stats:
     run_seconds: float
 
 
-@dataclass(slots=True)
-class _Scan:
-    """Everything that one pass over a task's attempts finds out."""
-
-    order: array[int] = field(default_factory=lambda: array("q"))  # numbers of the attempts, best first
-    failures: Counter[str] = field(default_factory=Counter)
-    broken: Counter[str] = field(default_factory=Counter)
-    eligible: int = 0
-    solving: int = 0
-    seconds: float = 0.0
-    reached: list[bool] = field(default_factory=list)  # per test input: whether any attempt has it right
-    outputs: set[bytes] = field(default_factory=set)  # hashes of complete answers
-
-    def watch(self, attempts: Iterator[tuple[int, Attempt]], task: Task) -> Iterator[Attempt]:
-        """Pass the attempts on, taking notes."""
-        self.reached = [False] * len(task.test)
-        ranks: list[tuple[float, bool, int, int, int]] = []
-        for place, (number, attempt) in enumerate(attempts):  # numbers tell what was recorded first, places do not
-            length = len(attempt.program.source) if attempt.program else 1 << 60
-            ranks.append((-attempt.train_accuracy, not attempt.eligible, length, place, number))
-            outcomes = (*attempt.train, *attempt.test)
-            failure = next((outcome.status for outcome in outcomes if outcome.status != "ok"), None)
-            self.failures[failure or "none"] += 1
-            self.broken.update(attempt.broken_rules)
-            self.eligible += attempt.eligible
-            self.solving += attempt.eligible and attempt.solves_examples
-            self.seconds += sum(outcome.seconds for outcome in outcomes)
-            for i, (example, outcome) in enumerate(zip(task.test, attempt.test, strict=False)):
-                if outcome.status == "ok" and example.output is not None:
-                    self.reached[i] = self.reached[i] or matches(outcome.value, example.output)
-            if attempt.test and all(outcome.status == "ok" for outcome in attempt.test):
-                self.outputs.add(input_hash([outcome.value for outcome in attempt.test]))
-            yield attempt
-        self.order = array("q", (rank[-1] for rank in sorted(ranks)))
-
-
 class SearchResult:
     """What a search found for one task; draws itself in a notebook, prints itself in a terminal.
 
@@ -140,11 +104,14 @@ class SearchResult:
         self._archive, self._config, self._keep = archive, config, keep
 
     @cached_property
-    def _scanned(self) -> tuple[_Scan, list[Prediction]]:
-        scan, config = _Scan(), self._config
-        attempts = self._archive.numbered_attempts(self.task, config.iteration, config.rules)
-        predictions = vote(scan.watch(attempts, self.task), ANSWERS, config.vote_c, config.vote_weight)
+    def _scanned(self) -> tuple[Scan, list[Prediction]]:
+        scan, config = Scan(), self._config
+        predictions = vote(scan.watch(self.walk(), self.task), ANSWERS, config.vote_c, config.vote_weight)
         return scan, predictions
+
+    def walk(self) -> Iterator[tuple[int, Attempt]]:
+        """Yield all attempts with their numbers, in the order of their keys, one request in memory after another."""
+        return self._archive.numbered_attempts(self.task, self._config.iteration, self._config.rules)
 
     @property
     def predictions(self) -> list[Prediction]:
@@ -189,11 +156,14 @@ class SearchResult:
         known = (example.output is not None for example in self.task.test)
         return [hit if known else None for hit, known in zip(self._scanned[0].reached, known, strict=True)]
 
+    def counts(self) -> dict[str, int]:
+        """Numbers of requests, completions, parse failures, distinct programs, tokens of replies and prompts."""
+        return self._archive.counts(self.task.content_hash, self._config.iteration)
+
     @cached_property
     def stats(self) -> Stats:
         """What it cost and met."""
-        scan = self._scanned[0]
-        counts = self._archive.counts(self.task.content_hash, self._config.iteration)
+        scan, counts = self._scanned[0], self.counts()
         failed = {status: count for status, count in scan.failures.items() if status != "none"}
         errors, timeouts = failed.pop("error", 0), failed.pop("timeout", 0)
         return Stats(

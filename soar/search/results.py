@@ -59,6 +59,7 @@ class SearchResults(Mapping[str, SearchResult]):
 
     Attributes:
         run: the folder of the run.
+        config: the options of the search; `model`: name of the model, and of its adapter or None.
         skipped: id and reason of the tasks that were not searched.
         stopped: why a stopper ended the search before its budget was spent; None where none did.
     """
@@ -73,11 +74,8 @@ class SearchResults(Mapping[str, SearchResult]):
         keep: object = None,
     ) -> None:
         self.run, self.skipped, self.stopped = folder.path, dict(skipped or {}), stopped
-        self._tasks, self._config, self._keep = (
-            dict(tasks),
-            config,
-            keep,
-        )  # a temporary folder lives as long as its results
+        self.config, self.model = config, folder.model(config.iteration)
+        self._tasks, self._keep = dict(tasks), keep  # a temporary folder lives as long as its results
         self._archive = Archive(folder.archive)
         self._results: dict[str, SearchResult] = {}
 
@@ -85,7 +83,7 @@ class SearchResults(Mapping[str, SearchResult]):
         if id not in self._results:
             task = self._tasks[id]
             self._results[id] = SearchResult(
-                task, self._archive, self._config, self.skipped.get(id), self.stopped, self._keep
+                task, self._archive, self.config, self.skipped.get(id), self.stopped, self._keep
             )
         return self._results[id]
 
@@ -132,7 +130,7 @@ class SearchResults(Mapping[str, SearchResult]):
         Raises:
             ExportError: pyarrow is not installed.
         """
-        return to_parquet(path, self._archive, self._tasks.values(), self._config.iteration, self._config.rules)
+        return to_parquet(path, self._archive, self._tasks.values(), self.config.iteration, self.config.rules)
 
     def to_dataset(self) -> Dataset:
         """Return all attempts as a `datasets.Dataset`, which lies in the run's folder, not in memory.
@@ -140,7 +138,7 @@ class SearchResults(Mapping[str, SearchResult]):
         Raises:
             ExportError: datasets is not installed.
         """
-        tasks, config = self._tasks.values(), self._config
+        tasks, config = self._tasks.values(), self.config
         return to_dataset(self.run, self._archive, tasks, config.iteration, config.rules)
 
     def __repr__(self) -> str:

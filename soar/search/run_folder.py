@@ -49,6 +49,11 @@ class RunFolder:
             raise ConfigError(f"{self.path} holds no search of iteration {number}: is it the folder of a run?")
         return SearchConfig.of(rounds[str(number)]["options"] | {"iteration": number})
 
+    def model(self, iteration: int) -> tuple[str, str | None]:
+        """Return the name of a round's model, and of its adapter."""
+        described = self._read("config.json")[str(iteration)]
+        return described["model"], described["adapter"]
+
     def skipped(self, iteration: int) -> dict[str, str]:
         """Return id and reason of the tasks that were not searched in a round."""
         return dict(self._read("config.json")[str(iteration)].get("skipped", {}))
