@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from soar.cli_iterate import iterate
 from soar.errors import SoarError
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
 )
+app.command()(iterate)
 SETS = "arc-agi-1/training, arc-agi-1/evaluation, arc-agi-2/training, arc-agi-2/evaluation"
 
 
@@ -38,6 +40,9 @@ def search(
         ),
     ],
     model: Annotated[str, typer.Option(help="mini (embedded), hf:NAME_OR_FOLDER.")] = "mini",
+    adapter: Annotated[
+        Path | None, typer.Option(help="Folder of an adapter that was trained for the model; without it, the base model.")
+    ] = None,
     samples: Annotated[int, typer.Option(help="Programs drawn independently, for each task.")] = 64,
     refinements: Annotated[
         int, typer.Option(help="Programs drawn as refinements of earlier ones, for each task.")
@@ -94,7 +99,7 @@ def search(
     stop = _stopper(max_programs, max_tokens, max_seconds, stop_file)
     kept = f"what was found is in {run}: the same command goes on from there" if run else "no --run was given"
     try:
-        result = search_tasks(found, model=model, run=run, stop=stop, **options)
+        result = search_tasks(found, model=model, adapter=adapter, run=run, stop=stop, **options)
     except KeyboardInterrupt:
         typer.secho(f"soar: interrupted; {kept}", fg="yellow", err=True)
         raise typer.Exit(130) from None

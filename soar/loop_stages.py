@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import time
@@ -113,7 +114,7 @@ class Stages:
                 "hf:NAME or vllm:NAME for the loop, or soar.search with this model"
             )
         if adapter is not None:
-            model.load_adapter(str(adapter.path))
+            model.load_adapter(str(adapter.path))  # here, since all searches of a stage share it
         return model
 
     def _search(self, job: SearchJob, model: LanguageModel) -> Steps:
@@ -145,7 +146,10 @@ class Stages:
         from soar.hindsight.embedding import load_embedder
 
         embedder = load_embedder(self.config.hindsight.embedder)
-        write_json(job.figures, evaluate(results, embed=embedder.embed).to_json())
+        evaluation = evaluate(results, embed=embedder.embed)
+        figures = {name: value.value for name, value in evaluation.summary.items() if value is not None}
+        self._track({f"{job.title.rpartition(' ')[0]}/{name}": one for name, one in figures.items()}, job.iteration)
+        write_json(job.figures, evaluation.to_json())
 
     def rows(self, title: str, place: Path, make: Callable[[], tuple[Dataset, HindsightReport]]) -> Steps:
         """Make the rows of a round, once.
@@ -169,14 +173,24 @@ class Stages:
         """Train from the base model on the rows of a round, and return the adapter; at once where it is there already."""
         from datasets import load_from_disk
 
-        from soar.training import train
+        from soar.training import Adapter, train
 
+        if (place / "adapter" / "soar.json").exists():
+            self.done += 1
+            return Adapter.load(place / "adapter")
         yield self._now(title)
         with self._timed(title):
             dataset = load_from_disk(str(place / "dataset"))
             adapter = train(dataset, model=self.model, output=place / "adapter", config=self.training)
+            curve = (place / "adapter" / "training.jsonl").read_text(encoding="utf-8").splitlines()
+            for line in map(json.loads, curve):
+                self._track({f"loss/{title}": line["loss"]}, line["step"])
         yield self._ended(title)
         return adapter
+
+    def _track(self, figures: dict[str, float], step: int) -> None:
+        for tracker in self.trackers:
+            tracker.log(figures, step)
 
     def _now(self, title: str, search: Snapshot | None = None) -> LoopSnapshot:
         return LoopSnapshot(title, self.done, self.total, search)
