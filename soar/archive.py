@@ -125,6 +125,11 @@ class Archive:
         found = self._outcomes(row[0]) if row else {}
         return tuple(found[key] for key in inputs) if all(key in found for key in inputs) else None
 
+    def prompt_sets(self, task_hash: str) -> dict[int, str]:
+        """Return the prompt set, "name:hash", that a task was shown with in each round."""
+        query = "SELECT DISTINCT iteration, prompt_set FROM request WHERE task_hash = ?"
+        return dict(self._connection.execute(query, (task_hash,)).fetchall())
+
     def tasks(self) -> dict[str, str]:
         """Return content hash and id of every task that has attempts."""
         return dict(self._connection.execute("SELECT DISTINCT task_hash, task_id FROM request").fetchall())

@@ -211,7 +211,7 @@ class _Loop:
 
         from soar.hindsight import make_dataset
 
-        options = self.config.hindsight.model_dump()
+        options = self.config.hindsight.model_dump(exclude={"selection", "refinement"})
         own, report = make_dataset(
             [self.folder.target], iteration=number, seed=self.config.seed, test_time=True, **options
         )

@@ -31,7 +31,7 @@ class HindsightConfig(BaseModel):
 
     Attributes:
         selection: of sampling rows: "correct-only", "uniform", "greedy", "greedy-diverse" (paper).
-        refinement: of refinement rows: "uniform", "diverse" (paper).
+        refinement: of refinement rows: "uniform", "diverse" (paper), "none".
         per_task: most rows of a kind per task and round (paper: 50).
         embedder: what measures how alike two programs are: "ngrams" needs no download.
         threshold: cosine above which of two alike solutions the later is dropped; None: the embedder's own.
@@ -40,7 +40,7 @@ class HindsightConfig(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     selection: Literal["correct-only", "uniform", "greedy", "greedy-diverse"] = "greedy-diverse"
-    refinement: Literal["uniform", "diverse"] = "diverse"
+    refinement: Literal["uniform", "diverse", "none"] = "diverse"
     per_task: int = Field(50, ge=1)
     embedder: str = "ngrams"
     threshold: float | None = Field(None, ge=-1, le=1)

@@ -29,7 +29,7 @@ from pydantic import BaseModel, ConfigDict, PositiveInt, ValidationError
 from soar.errors import SoarError
 from soar.models.base import Message, Prompt
 from soar.program import Attempt, Program
-from soar.replies import ENTRY_POINT, ParseFailure, parse_reply
+from soar.replies import ENTRY_POINT, ParseFailure, parse_reply, write_reply
 from soar.signatures import grids_library
 from soar.task import Grid, Task, canonical_json, is_grid, matches
 
@@ -98,6 +98,17 @@ class PromptSet:
     def parse(self, reply: str, prefill: str = "") -> str | ParseFailure:
         """Return the source of the program in a reply to a prompt with this `prefill`."""
         return parse_reply(reply, prefill, raw=self.settings.raw)
+
+    def reply(self, source: str, prefill: str = "") -> str:
+        """Return the reply to a prompt with this `prefill` that `parse` reads as this source: what a model learns.
+
+        Raises:
+            PromptError: no reply of this set can be read as `source`.
+        """
+        reply = write_reply(source, prefill, raw=self.settings.raw)
+        if self.parse(reply, prefill) != source:
+            raise PromptError(f"prompt set {self.name}: no reply can be read as this program:\n{source}")
+        return reply
 
     def _text(self, file: str, context: dict[str, object]) -> str:
         return self.templates[file].render(context) if file in self.templates else ""

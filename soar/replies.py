@@ -47,6 +47,25 @@ def parse_reply(reply: str, prefill: str = "", raw: bool = False) -> str | Parse
     return ParseFailure(f"no function {ENTRY_POINT!r} in the code" if blocks else "no code in the reply")
 
 
+def write_reply(source: str, prefill: str = "", raw: bool = False) -> str:
+    """Return the inverse of `parse_reply`: a reply, continuing `prefill`, that holds just this program.
+
+    With `raw`, the source as it stands. Else a fenced block, the one that the prefill has opened where the source
+    begins like it; a fence is longer than any in the source.
+    """
+    if raw:
+        return source.removeprefix(prefill)
+    longest = max((len(fence.group(1)) for fence in _FENCE.finditer(source)), default=2)
+    if longest < 3:
+        for fence in _FENCE.finditer(prefill):
+            begun = prefill[fence.end() + 1 :]
+            if begun and source.startswith(begun) and not _FENCE.search(begun):
+                return source.removeprefix(begun) + "```\n"
+    fence_text = "`" * (longest + 1)
+    start = "" if not prefill or prefill.endswith("\n") else "\n"
+    return f"{start}{fence_text}python\n{source}{fence_text}\n"
+
+
 def _without_thinking(text: str) -> str:
     text = _THINKING.sub("", text)
     return _THOUGHT_ENDS.split(text)[-1]  # chat templates may put the opening tag into the prompt

@@ -54,6 +54,10 @@ class RunFolder:
         described = self._read("config.json")[str(iteration)]
         return described["model"], described["adapter"]
 
+    def rounds(self) -> list[int]:
+        """Return the numbers of the rounds in this folder."""
+        return sorted(map(int, self._read("config.json")))
+
     def skipped(self, iteration: int) -> dict[str, str]:
         """Return id and reason of the tasks that were not searched in a round."""
         return dict(self._read("config.json")[str(iteration)].get("skipped", {}))

@@ -1,0 +1,8 @@
+"""Hindsight: every attempt of a search becomes something to learn from (SOAR, section 3.3). See docs/hindsight.md."""
+
+from __future__ import annotations
+
+from soar.hindsight.dataset import DatasetError, make_dataset
+from soar.hindsight.report import HindsightReport
+
+__all__ = ["DatasetError", "HindsightReport", "make_dataset"]

@@ -1,0 +1,173 @@
+"""From the attempts of runs to rows to train on: relabelled, without duplicates, selected (SOAR, section 3.3)."""
+
+from __future__ import annotations
+
+import atexit
+import difflib
+import hashlib
+import importlib.util
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+from soar.errors import SoarError
+from soar.hindsight.embedding import Embedder, load_embedder
+from soar.hindsight.relabel import Renderers
+from soar.hindsight.report import HindsightReport
+from soar.hindsight.rows import Choice, Maker
+from soar.hindsight.scan import Source
+from soar.hindsight.selection import REFINEMENTS, SELECTIONS, RefinementSelection, Selection
+from soar.models.base import LanguageModel
+from soar.search.results import SearchResults
+from soar.task import Task, canonical_json
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+Run: TypeAlias = str | Path | SearchResults
+
+
+class DatasetError(SoarError):
+    """A dataset cannot be made as it was asked for; the message says what to do."""
+
+
+def make_dataset(
+    runs: Run | Sequence[Run],
+    *,
+    iteration: int | Literal["all"] | None = None,
+    selection: Selection = "greedy-diverse",
+    refinement: RefinementSelection = "diverse",
+    per_task: int = 50,
+    embedder: str | Embedder = "ngrams",
+    threshold: float | None = None,
+    test_time: bool = False,
+    seed: int = 0,
+    model: str | LanguageModel | None = None,
+    progress: bool | None = None,
+) -> tuple[Dataset, HindsightReport]:
+    """Return rows to train on, and what became of the attempts they were chosen from.
+
+    Row of kind "sample": the prompt of the search, but the outputs shown are those of the program, which is the
+    completion. Row of kind "refine": the prompt that shows the task itself and a program that does not solve it; the
+    completion is one that it was refined into and that solves all examples and test inputs. No prompt holds a solved
+    example before the task; the order of the examples is shuffled in each row. Columns: kind, task_id, task_hash,
+    prompt (messages), prefill, completion, program, program_hash, parents (sources), train_accuracy, test_accuracy,
+    parent_accuracy, bin, model, adapter, iteration, prompt_set ("name:hash"). Accuracies are those at the task itself.
+
+    The same arguments and archives give the same rows. One task is in memory at a time; the dataset is a file, which
+    is deleted when Python ends, so save it to keep it.
+
+    Args:
+        runs: folders of runs or results of searches; several are pooled, task by task.
+        iteration: round of the loop that counts; None: the last of each run; "all".
+        selection: of programs for sampling: "greedy-diverse" (the best half, and those that solve the fewest
+            examples), "greedy", "uniform", or "correct-only" (solutions, drawn evenly).
+        refinement: of refinements: "diverse" (balanced over the four bins of the parent's accuracy), "uniform", "none".
+        per_task: most rows of each kind that a task may have (paper: 50).
+        embedder: what near-duplicate solutions are found with: see `soar.hindsight.embedding.load_embedder`.
+        threshold: cosine above which two solutions count as one; None: the embedder's.
+        test_time: make rows for target tasks without reading their test outputs: the best half is drawn by the vote
+            instead, and there are no refinements.
+        seed: decides every draw and the order of the examples.
+        model: whose window the prompts must fit; None: each run's own where that is the embedded one, else they are
+            taken to fit. Those that do not fit are shortened where the search did so (`drop_examples`), else left out.
+        progress: show a bar; None: in a terminal.
+
+    Raises:
+        DatasetError: an option is unknown or does not go with another, a package is missing, or a prompt set has
+            changed since the search.
+        ConfigError: a folder holds no run, or no such round.
+        EmbeddingError: the embedder cannot be had.
+    """
+    _check(selection, refinement, per_task, test_time)
+    if isinstance(embedder, str):
+        embedder = load_embedder(embedder)
+    choice = Choice(selection, refinement, per_task, embedder, threshold, test_time, seed)
+    report = HindsightReport(choice.to_json() | {"iteration": iteration})
+    with ExitStack() as stack:
+        sources = []
+        for path in _folders(runs):
+            sources.append(Source.open(path, iteration))
+            stack.callback(sources[-1].archive.close)
+        maker = Maker(sources, choice, report, Renderers(sources, model, stack, report.unmeasured))
+        rows = (row for task in _shown(tasks_of(sources), progress) for row in maker.rows(task))
+        return _written(rows), report
+
+
+def tasks_of(sources: Sequence[Source]) -> list[Task]:
+    """Return the tasks of all sources, each once; of equal ones the one whose test outputs are known."""
+    tasks: dict[str, Task] = {}
+    for source in sources:
+        for key, task in source.tasks.items():
+            known = sum(example.output is not None for example in task.test)
+            if key not in tasks or known > sum(example.output is not None for example in tasks[key].test):
+                tasks[key] = task
+    return list(tasks.values())
+
+
+def _check(selection: str, refinement: str, per_task: int, test_time: bool) -> None:
+    for name, value, known in (("selection", selection, SELECTIONS), ("refinement", refinement, REFINEMENTS)):
+        if value not in known:
+            near = difflib.get_close_matches(value, known, n=1)
+            hint = f"; nearest: {near[0]}" if near else ""
+            raise DatasetError(f"unknown {name} {value!r}{hint}. Known: {', '.join(known)}")
+    if per_task < 1:
+        raise DatasetError(f"per_task is at least 1, not {per_task}")
+    if test_time and (selection, refinement) != ("greedy-diverse", "diverse"):
+        raise DatasetError("test_time has a selection of its own (by the vote, no refinements): leave both options out")
+    for package in ("datasets", "pyarrow"):
+        if importlib.util.find_spec(package) is None:
+            raise DatasetError(f"a dataset needs {package}: pip install 'soar-search[train]'")
+
+
+def _folders(runs: Run | Sequence[Run]) -> list[Path]:
+    several = [runs] if isinstance(runs, (str, Path, SearchResults)) else list(runs)
+    if not several:
+        raise DatasetError("no run was given to make a dataset of")
+    return [run.run if isinstance(run, SearchResults) else Path(run) for run in several]
+
+
+def _shown(tasks: Sequence[Task], progress: bool | None) -> Iterator[Task]:
+    """Pass the tasks on, with a bar where one is wanted."""
+    from rich.console import Console
+    from rich.progress import track
+
+    wanted = sys.stderr.isatty() if progress is None else progress
+    console = Console(stderr=True)
+    yield from track(tasks, "hindsight", disable=not wanted, console=console, transient=True)
+
+
+def _written(rows: Iterator[dict[str, Any]]) -> Dataset:
+    """Write rows to a file as they come, and return the dataset that lies there; its fingerprint is of its content."""
+    import pyarrow as pa
+    from datasets import Dataset
+    from datasets.table import MemoryMappedTable
+
+    folder = Path(tempfile.mkdtemp(prefix="soar-dataset-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    file, schema = str(folder / "rows.arrow"), _schema()
+    digest = hashlib.blake2b(digest_size=8)
+    with pa.OSFile(file, "wb") as sink, pa.ipc.new_stream(sink, schema) as writer:
+        for row in rows:
+            digest.update(canonical_json(row).encode())
+            writer.write_batch(pa.RecordBatch.from_pylist([row], schema=schema))
+    return Dataset(MemoryMappedTable.from_file(file), fingerprint=digest.hexdigest())
+
+
+def _schema() -> Any:
+    import pyarrow as pa
+
+    text, number = pa.string(), pa.float64()
+    message = pa.struct([("role", text), ("content", text)])
+    return pa.schema(
+        [
+            ("kind", text), ("task_id", text), ("task_hash", text), ("prompt", pa.list_(message)), ("prefill", text),
+            ("completion", text), ("program", text), ("program_hash", text), ("parents", pa.list_(text)),
+            ("train_accuracy", number), ("test_accuracy", number), ("parent_accuracy", number), ("bin", text),
+            ("model", text), ("adapter", text), ("iteration", pa.int64()), ("prompt_set", text),
+        ]
+    )  # fmt: skip

@@ -1,0 +1,127 @@
+"""Hindsight: any program is a right solution of the task that its own outputs define (SOAR, section 3.3)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+
+from soar.hindsight.scan import Source
+from soar.models import open_model
+from soar.models.base import LanguageModel, Prompt, Sampling
+from soar.program import Attempt
+from soar.prompting import PromptError, PromptSet, load_prompt_set
+from soar.search.asking import Asker
+from soar.search.planning import fitting_prompt, max_tokens
+from soar.task import Example, Task
+
+
+def relabel(task: Task, attempt: Attempt) -> Task:
+    """Return the task that the attempt solves: the same inputs, and as outputs what its program gave.
+
+    Raises:
+        ValueError: the program gave no output for an input.
+    """
+    outcomes = (*attempt.train, *attempt.test)
+    if not outcomes or any(outcome.status != "ok" for outcome in outcomes):
+        raise ValueError(f"attempt {attempt.key} at task {task.id} has inputs without an output")
+    train, test = (
+        tuple(Example(example.input, outcome.value) for example, outcome in zip(examples, given, strict=True))
+        for examples, given in ((task.train, attempt.train), (task.test, attempt.test))
+    )
+    return Task(task.id, train, test)
+
+
+def reorder(task: Task, parents: Sequence[Attempt], order: Sequence[int]) -> tuple[Task, tuple[Attempt, ...]]:
+    """Return the task with its examples in another order, and parents with what they did in the same order."""
+    shuffled = Task(task.id, tuple(task.train[i] for i in order), task.test)
+    return shuffled, tuple(
+        replace(parent, train=tuple(parent.train[i] for i in order), solved=tuple(parent.solved[i] for i in order))
+        for parent in parents
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Renderer:
+    """Makes the prompts of rows as the search makes those it sends.
+
+    Attributes:
+        prompt_set: of the search.
+        max_tokens: longest reply, for which there must be room in the model's window.
+        asker: knows the model's window and tokens; None: everything fits.
+        drop_examples: whether the search leaves examples out of a prompt that is too long.
+    """
+
+    prompt_set: PromptSet
+    max_tokens: int
+    asker: Asker | None
+    drop_examples: bool
+
+    def render(self, task: Task, parents: Sequence[Attempt] = ()) -> tuple[Prompt, int] | None:
+        """Return the prompt and how many examples it leaves out; None where it does not fit."""
+        if self.asker is not None and self.drop_examples:
+            return fitting_prompt(self.prompt_set, task, parents, self.asker, self.max_tokens)
+        prompt = self.prompt_set.render(task, parents)
+        fits = self.asker is None or self.asker.overlong([prompt], self.max_tokens) == [None]
+        return (prompt, 0) if fits else None
+
+
+@dataclass(slots=True)
+class Renderers:
+    """The renderer for each prompt set and search that rows come from.
+
+    Attributes:
+        sources: the runs.
+        model: whose window the prompts must fit: its string, itself, or None: that of each attempt, where it is the
+            embedded one.
+        stack: closes the models that are opened here.
+        unmeasured: names of models whose prompts are taken to fit, because their tokens are not known.
+    """
+
+    sources: Sequence[Source]
+    model: str | LanguageModel | None
+    stack: ExitStack
+    unmeasured: list[str]
+    known: dict[tuple[int, str, int, str], Renderer] = field(default_factory=dict)
+    askers: dict[str, Asker | None] = field(default_factory=dict)
+
+    def of(self, index: int, attempt: Attempt) -> Renderer:
+        """Return the renderer for an attempt of the run with this index.
+
+        Raises:
+            PromptError: its prompt set has changed since, or is gone.
+        """
+        source, iteration = self.sources[index], attempt.iteration
+        label = source.archive.prompt_sets(attempt.task_hash)[iteration]
+        key = (index, attempt.model, iteration, label)
+        if key not in self.known:
+            config = source.configs[iteration]
+            prompt_set = load_prompt_set(config.prompt_set or label.partition(":")[0])
+            if label != f"{prompt_set.name}:{prompt_set.hash}":
+                raise PromptError(
+                    f"prompt set {prompt_set.name} has changed since the search in {source.folder.path} used it, so "
+                    "the rows would not be what the model is asked: restore its files, or search again"
+                )
+            asker, limit = self._asker(attempt.model), max_tokens(config, prompt_set)
+            self.known[key] = Renderer(prompt_set, limit, asker, config.drop_examples)
+        return self.known[key]
+
+    def _asker(self, name: str) -> Asker | None:
+        if self.model is not None:
+            name = self.model if isinstance(self.model, str) else self.model.name
+        if name not in self.askers:
+            self.askers[name] = self._opened(name)
+            if self.askers[name] is None:
+                self.unmeasured.append(name)
+        return self.askers[name]
+
+    def _opened(self, name: str) -> Asker | None:
+        if self.model is None and name.partition(":")[0] != "mini":
+            return None
+        if self.model is None or isinstance(self.model, str):
+            model = open_model(name)
+            self.stack.callback(model.close)
+        else:
+            model = self.model
+        known = model.capabilities.context_length is not None and model.count_tokens([]) is not None
+        return Asker(model, Sampling(min_p=0.0), None) if known else None

@@ -1,0 +1,180 @@
+"""The rows of one task: its programs without duplicates, a choice of them, and a prompt and a completion for each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from soar.hindsight.dedup import deduplicate
+from soar.hindsight.embedding import Embedder
+from soar.hindsight.relabel import Renderers, relabel, reorder
+from soar.hindsight.report import HindsightReport
+from soar.hindsight.scan import Candidate, Found, Refinement, Scan, Source
+from soar.hindsight.selection import SELECT, SELECT_REFINEMENTS, RefinementSelection, Selection, by_vote
+from soar.program import Attempt
+from soar.records import Judge
+from soar.search.keys import keyed_rng
+from soar.task import Task
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What rows are wanted; see `make_dataset`."""
+
+    selection: Selection
+    refinement: RefinementSelection
+    per_task: int
+    embedder: Embedder
+    threshold: float | None
+    test_time: bool
+    seed: int
+
+    @property
+    def cosine(self) -> float:
+        """Cosine above which two solutions count as one."""
+        return self.embedder.threshold if self.threshold is None else self.threshold
+
+    def to_json(self) -> dict[str, Any]:
+        """The choice as JSON data."""
+        return {
+            "selection": "by the vote, and diverse" if self.test_time else self.selection,
+            "refinement": "none" if self.test_time else self.refinement,
+            "per_task": self.per_task,
+            "embedder": self.embedder.name,
+            "threshold": self.cosine,
+            "test_time": self.test_time,
+            "seed": self.seed,
+        }
+
+
+@dataclass(slots=True)
+class Maker:
+    """Makes the rows of one task after another.
+
+    Attributes:
+        sources: the runs.
+        choice: what is wanted.
+        report: is told what becomes of the attempts.
+        renderers: make the prompts.
+    """
+
+    sources: Sequence[Source]
+    choice: Choice
+    report: HindsightReport
+    renderers: Renderers
+
+    def rows(self, task: Task) -> Iterator[Row]:
+        """Yield the task's rows; those for sampling first."""
+        choice, report = self.choice, self.report
+        if choice.test_time:
+            task = task.without_test_outputs()
+        found = Scan(task, report).run(self.sources, choice.per_task - choice.per_task // 2 if choice.test_time else 0)
+        report.tasks += 1
+        report.rows_per_task[task.id] = 0
+        report.unknown_tests += any(example.output is None for example in task.test)
+        rng = keyed_rng(choice.seed, task.content_hash, "hindsight")
+        for candidate in self._candidates(found, rng):
+            yield from self._counted(self._sample_row(task, candidate))
+        if not choice.test_time:
+            for step in self._steps(found, rng):
+                yield from self._counted(self._refine_row(task, step))
+
+    def _candidates(self, found: Found, rng: np.random.Generator) -> list[Candidate]:
+        choice, ranked = self.choice, self._without_duplicates(found.candidates)
+        if choice.test_time:
+            config = next(iter(self.sources[0].configs.values()))
+            return by_vote(ranked, found.predictions, choice.per_task, config.vote_c, rng)
+        return SELECT[choice.selection](ranked, choice.per_task, rng)
+
+    def _without_duplicates(self, ranked: Sequence[Candidate]) -> list[Candidate]:
+        """Of solutions that are alike keep the first, and of other programs with the same outputs."""
+        solutions = [one for one in ranked if one.solves]
+        others = {one.outputs: one for one in reversed(ranked) if not one.solves}
+        kept = self._unlike(solutions)
+        self.report.solutions += len(solutions)
+        self.report.near_duplicates += len(solutions) - len(kept)
+        self.report.same_outputs += len(ranked) - len(solutions) - len(others)
+        return kept + [one for one in ranked if not one.solves and others[one.outputs] is one]
+
+    def _unlike(self, ranked: Sequence[Candidate]) -> list[Candidate]:
+        if not ranked:
+            return []
+        embeddings = self.choice.embedder.embed([one.source for one in ranked])
+        return [ranked[i] for i in deduplicate(embeddings, self.choice.cosine)]
+
+    def _steps(self, found: Found, rng: np.random.Generator) -> list[Refinement]:
+        """Choose refinements; of those from parents with the same outputs to solutions that are alike, one stays."""
+        alike: dict[tuple[bytes, ...], dict[str, Refinement]] = {}
+        for step in found.refinements:
+            outputs = tuple(parent.outputs for parent in step.parents)
+            alike.setdefault(outputs, {}).setdefault(step.child.program_hash, step)
+        kept: list[Refinement] = []
+        for steps in alike.values():
+            children = sorted((step.child for step in steps.values()), key=lambda one: one.rank)
+            kept += [steps[child.program_hash] for child in self._unlike(children)]
+        self.report.steps += len(found.refinements)
+        self.report.step_duplicates += len(found.refinements) - len(kept)
+        self.report.supply.update(step.bin for step in kept)
+        return SELECT_REFINEMENTS[self.choice.refinement](kept, self.choice.per_task, rng)
+
+    def _counted(self, row: Row | None) -> Iterator[Row]:
+        if row is None:
+            self.report.too_long += 1
+            return
+        self.report.rows[row["kind"]] += 1
+        self.report.rows_per_task[row["task_id"]] += 1
+        self.report.rows_per_model[f"{row['model']}, {row['adapter'] or 'base'}, iteration {row['iteration']}"] += 1
+        if row["bin"] is not None:
+            self.report.bins[row["bin"]] += 1
+        yield row
+
+    def _sample_row(self, task: Task, candidate: Candidate) -> Row | None:
+        index, number = candidate.place
+        attempt = self.sources[index].archive.attempt(task, number)
+        return self._row(index, relabel(task, attempt), attempt, candidate, ())
+
+    def _refine_row(self, task: Task, step: Refinement) -> Row | None:
+        index, number = step.place
+        archive = self.sources[index].archive
+        attempt, judge = archive.attempt(task, number), Judge(task)
+        parents = [archive.find(judge, key) for key in attempt.parents]
+        row = self._row(index, task, attempt, step.child, parents)
+        return row and row | {"parent_accuracy": step.parent_accuracy, "bin": step.bin}
+
+    def _row(
+        self, index: int, shown: Task, attempt: Attempt, candidate: Candidate, parents: Sequence[Attempt]
+    ) -> Row | None:
+        """Return a row; None where its prompt does not fit the window."""
+        renderer = self.renderers.of(index, attempt)
+        sources = [parent.program.source for parent in parents if parent.program]
+        place = (self.choice.seed, attempt.task_hash, candidate.program_hash, *sources, "order")
+        order = keyed_rng(*place).permutation(len(shown.train)).tolist()
+        rendered = renderer.render(*reorder(shown, parents, order))
+        if rendered is None:
+            return None
+        prompt, dropped = rendered
+        self.report.shortened += dropped > 0
+        return {
+            "kind": "refine" if parents else "sample",
+            "task_id": shown.id,
+            "task_hash": attempt.task_hash,
+            "prompt": [dict(message) for message in prompt.messages],
+            "prefill": prompt.prefill,
+            "completion": renderer.prompt_set.reply(candidate.source, prompt.prefill),
+            "program": candidate.source,
+            "program_hash": candidate.program_hash,
+            "parents": sources,
+            "train_accuracy": candidate.train_accuracy,
+            "test_accuracy": candidate.test_accuracy,
+            "parent_accuracy": None,
+            "bin": None,
+            "model": attempt.model,
+            "adapter": attempt.adapter,
+            "iteration": attempt.iteration,
+            "prompt_set": f"{renderer.prompt_set.name}:{renderer.prompt_set.hash}",
+        }
