@@ -41,7 +41,8 @@ def search(
     ],
     model: Annotated[str, typer.Option(help="mini (embedded), hf:NAME_OR_FOLDER.")] = "mini",
     adapter: Annotated[
-        Path | None, typer.Option(help="Folder of an adapter that was trained for the model; without it, the base model.")
+        Path | None,
+        typer.Option(help="Folder of an adapter that was trained for the model; without it, the base model."),
     ] = None,
     samples: Annotated[int, typer.Option(help="Programs drawn independently, for each task.")] = 64,
     refinements: Annotated[

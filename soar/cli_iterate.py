@@ -29,12 +29,15 @@ def iterate(
         ),
     ] = None,
     held_out: Annotated[
-        str | None, typer.Option(help="What is searched before and after, and never learnt from: a set, file or folder.")
+        str | None,
+        typer.Option(help="What is searched before and after, and never learnt from: a set, file or folder."),
     ] = None,
     target: Annotated[
         str | None, typer.Option(help="What is to be solved at last, with --ttt rounds: a set, file or folder.")
     ] = None,
-    ttt: Annotated[int, typer.Option(help="Test-time rounds on the target tasks; they read none of their answers.")] = 0,
+    ttt: Annotated[
+        int, typer.Option(help="Test-time rounds on the target tasks; they read none of their answers.")
+    ] = 0,
     run: Annotated[
         Path, typer.Option(help="Folder of all that is made; the same command goes on where it was killed.")
     ] = Path("runs/demo"),
@@ -68,7 +71,8 @@ def iterate(
     ] = False,
     stop_file: Annotated[Path | None, typer.Option(help="Stop once this file is there.")] = None,
     track: Annotated[
-        list[str] | None, typer.Option(help="Also send figures to wandb or trackio; TensorBoard files are always written.")
+        list[str] | None,
+        typer.Option(help="Also send figures to wandb or trackio; TensorBoard files are always written."),
     ] = None,
 ) -> None:
     """Let a model get better at a set of tasks: search, learn from every attempt in hindsight, train, search again.

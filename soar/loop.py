@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing
+from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
 from pathlib import Path
@@ -71,26 +72,35 @@ def iterate(
         ModelError, SandboxError, TrainingError: the machinery failed; what was recorded stays.
     """
     from soar.search.progress_bar import say, watched
+    from soar.training.progress import watched as training_watched
 
-    report: LoopReport | None = None
-    with closing(_steps(tasks, model, held_out, target, run, training, pool, drop_overlap, track, stop, True, options)) as steps:
-        for title, group in groupby(steps, key=lambda snapshot: snapshot.stage):
-            if progress is not False and title != "done":
-                say(title)
-            last: list[LoopSnapshot] = []
-            for _ in watched(_searching(group, last), progress):
+    steps = _steps(tasks, model, held_out, target, run, training, pool, drop_overlap, track, stop, True, options)
+    last = _Last(steps)
+    with closing(steps):
+        for (kind, stage), group in groupby(last, key=lambda snapshot: (snapshot.kind, snapshot.stage)):
+            if kind != "done" and progress is not False:
+                say(stage)
+            if kind == "training":
+                shown = training_watched((one.training for one in group if one.training is not None), progress)
+            else:
+                shown = watched((one.search for one in group if one.search is not None), progress)
+            for _ in shown:
                 pass
-            report = last[-1].report or report
-    assert report is not None  # the last snapshot has it
-    return report
+    assert last.report is not None  # the last snapshot has it
+    return last.report
 
 
-def _searching(group: Iterator[LoopSnapshot], last: list[LoopSnapshot]) -> Iterator[Snapshot]:
-    """The snapshots of a stage's search; `last` holds the last of the stage's own in the end."""
-    for snapshot in group:
-        last[:] = [snapshot]
-        if snapshot.search is not None:
-            yield snapshot.search
+@dataclass(slots=True)
+class _Last:
+    """Passes snapshots on and keeps the last."""
+
+    snapshots: Iterator[LoopSnapshot]
+    report: LoopReport | None = None
+
+    def __iter__(self) -> Iterator[LoopSnapshot]:
+        for snapshot in self.snapshots:
+            self.report = snapshot.report or self.report
+            yield snapshot
 
 
 def iterate_iter(
@@ -148,7 +158,9 @@ def _steps(
         yield from loop.rounds()
         if target is not None and stages.stopped is None:
             yield from loop.test_time()
-    yield LoopSnapshot("done", stages.done, stages.total, report=load_report(folder.path, stopped=stages.stopped))
+    yield LoopSnapshot(
+        "done", "done", stages.done, stages.total, report=load_report(folder.path, stopped=stages.stopped)
+    )
 
 
 def _count(config: LoopConfig, sets: Sets) -> int:

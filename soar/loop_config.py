@@ -59,7 +59,7 @@ class LoopConfig(SearchConfig):
     iterations: int = Field(4, ge=0)
     ttt: int = Field(0, ge=0)
     held_out_every: bool = False
-    hindsight: HindsightConfig = HindsightConfig()
+    hindsight: HindsightConfig = Field(default_factory=lambda: HindsightConfig.model_validate({}))
 
     def search(self) -> dict[str, Any]:
         """The options of a search."""
@@ -84,9 +84,7 @@ class Sets:
     dropped: dict[str, list[str]] = field(default_factory=dict)
 
 
-def separate(
-    training: TaskSource, held_out: TaskSource | None, target: TaskSource | None, drop: bool = False
-) -> Sets:
+def separate(training: TaskSource, held_out: TaskSource | None, target: TaskSource | None, drop: bool = False) -> Sets:
     """Return the sets, once it is certain that no two share an example pair.
 
     Args:
@@ -116,7 +114,7 @@ def separate(
 
 
 def refuse_leaks(pool: Iterable[Path], sets: Sets) -> None:
-    """Raise LoopError where the tasks of another run, which is to be learnt from, share examples with what is measured."""
+    """Raise LoopError where tasks of other runs, which are to be learnt from, share examples with what is measured."""
     for run in pool:
         tasks = RunFolder(run).tasks()
         if not tasks:
@@ -131,8 +129,8 @@ def _told(name: str, other: str, shared: list[Overlap]) -> str:
     more = f" and {len(shared) - SHOWN} more" if len(shared) > SHOWN else ""
     mend = "" if name == "pooled" else f", or pass drop_overlap=True (--drop-overlap), which takes them from {name}"
     return (
-        f"{len(shared)} {name} tasks share examples with {other} tasks: {pairs}{more}. What is learnt must not be what is "
-        f"measured: leave them out{mend}"
+        f"{len(shared)} {name} tasks share examples with {other} tasks: {pairs}{more}. What is learnt must not be what "
+        f"is measured: leave them out{mend}"
     )
 
 
@@ -200,8 +198,8 @@ class LoopFolder:
                 continue
             why = "rows of all rounds were pooled already: " if name in GROWING and value > before else ""
             raise LoopError(
-                f"{self.path}: {name} was {before!r} and is now {value!r}: {why}go on with the old value, or use another "
-                "run folder"
+                f"{self.path}: {name} was {before!r} and is now {value!r}: {why}go on with the old value, or use "
+                "another run folder"
             )
 
     def log(self, line: Mapping[str, Any]) -> None:

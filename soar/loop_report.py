@@ -159,7 +159,9 @@ class LoopReport:
     def __str__(self) -> str:
         header, *rows = self.table()
         widths = [max(len(row[i]) for row in (header, *rows)) for i in range(len(header))]
-        table = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in (header, *rows)]
+        table = [
+            "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in (header, *rows)
+        ]
         return "\n".join([*(line.rstrip() for line in table), "", *self.lines()])
 
     def __rich__(self) -> RenderableType:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from soar.datasets import TaskSet
 from soar.loop_config import LoopConfig, LoopError, LoopFolder, Sets, write_json
@@ -29,21 +29,28 @@ if TYPE_CHECKING:
     from soar.training import Adapter, TrainingConfig
 
 
+Kind: TypeAlias = Literal["search", "hindsight", "training", "done"]
+
+
 @dataclass(frozen=True, slots=True)
 class LoopSnapshot:
     """The state of the loop at one moment.
 
     Attributes:
-        stage: what is under way, in words: "search 1: training tasks".
+        kind: "search", "hindsight", "training" or "done".
+        stage: what is under way: "search 1", "held-out search 0", "test-time training 1".
         stages_done, stages_total: how far the loop is.
         search: the state of the search that is under way, None in other stages.
+        training: what the training that is under way tells of itself (see `soar.training.train_iter`), likewise.
         report: what is known so far; given when a stage ends.
     """
 
+    kind: Kind
     stage: str
     stages_done: int
     stages_total: int
     search: Snapshot | None = None
+    training: dict[str, Any] | None = None
     report: LoopReport | None = None
 
 
@@ -125,13 +132,13 @@ class Stages:
         with self._timed(job.title), self._stopper() as stop:
             with closing(search_iter(job.tasks, model, run=job.run, stop=stop, **options)) as snapshots:
                 for snapshot in snapshots:
-                    yield self._now(job.title, snapshot)
+                    yield self._now("search", job.title, snapshot)
                     results = snapshot.results
             assert results is not None  # the last snapshot has them
             self.stopped = results.stopped
             if self.stopped is None:
                 self._evaluate(job, results)
-        yield self._ended(job.title)
+        yield self._ended("search", job.title)
 
     @contextmanager
     def _stopper(self) -> Iterator[Stopper | None]:
@@ -160,44 +167,49 @@ class Stages:
         if (place / "dataset").exists():
             self.done += 1
             return
-        yield self._now(title)
+        yield self._now("hindsight", title)
         with self._timed(title):
             dataset, report = make()
             if not len(dataset):
                 raise LoopError(f"{title}: no attempt became a row, so there is nothing to learn from: {report}")
             write_json(place / "report.json", report.to_json())
             _save_whole(dataset, place / "dataset")
-        yield self._ended(title)
+        yield self._ended("hindsight", title)
 
     def train(self, title: str, place: Path) -> Generator[LoopSnapshot, None, Adapter]:
         """Train from the base model on the rows of a round, and return the adapter; at once where it is there already."""
         from datasets import load_from_disk
 
-        from soar.training import Adapter, train
+        from soar.training import Adapter, train_iter
 
         if (place / "adapter" / "soar.json").exists():
             self.done += 1
             return Adapter.load(place / "adapter")
-        yield self._now(title)
+        yield self._now("training", title)
         with self._timed(title):
             dataset = load_from_disk(str(place / "dataset"))
-            adapter = train(dataset, model=self.model, output=place / "adapter", config=self.training)
+            with closing(train_iter(dataset, self.model, place / "adapter", self.training)) as events:
+                for event in events:
+                    yield self._now("training", title, training=event)
+            adapter: Adapter = event["adapter"]
             curve = (place / "adapter" / "training.jsonl").read_text(encoding="utf-8").splitlines()
             for line in map(json.loads, curve):
                 self._track({f"loss/{title}": line["loss"]}, line["step"])
-        yield self._ended(title)
+        yield self._ended("training", title)
         return adapter
 
     def _track(self, figures: dict[str, float], step: int) -> None:
         for tracker in self.trackers:
             tracker.log(figures, step)
 
-    def _now(self, title: str, search: Snapshot | None = None) -> LoopSnapshot:
-        return LoopSnapshot(title, self.done, self.total, search)
+    def _now(
+        self, kind: Kind, title: str, search: Snapshot | None = None, training: dict[str, Any] | None = None
+    ) -> LoopSnapshot:
+        return LoopSnapshot(kind, title, self.done, self.total, search, training)
 
-    def _ended(self, title: str) -> LoopSnapshot:
+    def _ended(self, kind: Kind, title: str) -> LoopSnapshot:
         self.done += 1
-        return LoopSnapshot(title, self.done, self.total, report=write_report(self.folder.path))
+        return LoopSnapshot(kind, title, self.done, self.total, report=write_report(self.folder.path))
 
     @contextmanager
     def _timed(self, title: str) -> Iterator[None]:

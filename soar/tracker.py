@@ -75,6 +75,8 @@ def open_trackers(names: Sequence[TrackerName], folder: Path) -> list[Tracker]:
         if name not in KNOWN:
             raise SoarError(f"figures can be sent to {' or '.join(KNOWN[1:])}, not to {name!r}")
         if importlib.util.find_spec(name) is None:
-            raise SoarError(f"{name} is not installed: pip install {'soar-search[train]' if name == KNOWN[0] else name}")
+            raise SoarError(
+                f"{name} is not installed: pip install {'soar-search[train]' if name == KNOWN[0] else name}"
+            )
     config = json.loads((folder / "loop.json").read_text(encoding="utf-8"))
     return [TensorBoard(folder), *(Hosted(name, folder, config) for name in names)]
