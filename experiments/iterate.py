@@ -1,4 +1,4 @@
-"""Let a model get better at tasks by searching them: `python experiments/iterate.py --iters 4`, the same as `soar iterate`."""
+"""Let a model get better at tasks by searching them: `python experiments/iterate.py --iters 4`; as `soar iterate`."""
 
 from __future__ import annotations
 

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from soar.tracker import TrackerName
+
 if TYPE_CHECKING:
     from soar.datasets import TaskSet
 
@@ -71,17 +73,17 @@ def iterate(
     ] = False,
     stop_file: Annotated[Path | None, typer.Option(help="Stop once this file is there.")] = None,
     track: Annotated[
-        list[str] | None,
+        list[TrackerName] | None,
         typer.Option(help="Also send figures to wandb or trackio; TensorBoard files are always written."),
     ] = None,
 ) -> None:
     """Let a model get better at a set of tasks: search, learn from every attempt in hindsight, train, search again.
 
     Each round searches the training tasks, turns every attempt, right or wrong, into rows (a program is always a right
-    answer to the task that its own outputs make), and trains a LoRA adapter from the base model on them. Everything lands
-    in --run, with a report.md that is rewritten after each stage. Kill it whenever you like: the same command goes on.
+    answer to the task that its own outputs make), and trains a LoRA adapter from the base model on them. Everything
+    lands in --run, with a report.md that each stage renews. Kill it whenever you like: the same command goes on.
 
-    Examples: `soar iterate --iters 4` · `soar iterate --tasks arc-agi-1/training --target my.jsonl --ttt 2 --drop-overlap`
+    Examples: `soar iterate --iters 4` · `soar iterate --tasks arc-agi-1/training --target my.jsonl --ttt 2`
     """
     from rich.console import Console
 

@@ -14,12 +14,11 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from soar.loop_config import LoopConfig, LoopError, LoopFolder, Sets, TaskSource, refuse_leaks, separate
 from soar.loop_report import LoopReport, load_report
 from soar.loop_stages import LoopSnapshot, SearchJob, Stages, Steps
-from soar.search.progress import Snapshot
 from soar.search.stoppers import Stopper
 from soar.tracker import TrackerName, open_trackers
 
@@ -47,10 +46,10 @@ def iterate(
     progress: bool | None = None,
     **options: Any,
 ) -> LoopReport:
-    """Let a model get better at a set of tasks by searching them and learning from every attempt; return what came out.
+    """Let a model get better at a set of tasks by searching them and learning from every attempt; return the figures.
 
-    Killed or interrupted, the same call goes on where it was: no finished stage is run again. Ctrl-C in a search finishes
-    the requests under way and returns; anywhere else it raises KeyboardInterrupt.
+    Killed or interrupted, the same call goes on where it was: no finished stage is run again. Ctrl-C in a search
+    finishes the requests under way and returns; anywhere else it raises KeyboardInterrupt.
 
     Args:
         tasks: the training tasks; their test outputs are used in hindsight.
@@ -80,6 +79,7 @@ def iterate(
         for (kind, stage), group in groupby(last, key=lambda snapshot: (snapshot.kind, snapshot.stage)):
             if kind != "done" and progress is not False:
                 say(stage)
+            shown: Iterator[object]
             if kind == "training":
                 shown = training_watched((one.training for one in group if one.training is not None), progress)
             else:
@@ -211,7 +211,7 @@ class _Loop:
             jobs.append(SearchJob(f"held-out search {number}", self.sets.held_out, self.folder.held_out, number))
         return jobs
 
-    def _rows(self, runs: list[Path], iteration: int | str) -> tuple[Dataset, HindsightReport]:
+    def _rows(self, runs: list[Path], iteration: int | Literal["all"]) -> tuple[Dataset, HindsightReport]:
         from soar.hindsight import make_dataset
 
         options = self.config.hindsight.model_dump()

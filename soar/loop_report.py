@@ -22,8 +22,8 @@ COLUMNS = (
     "search", "adapter", "tasks", "solved", "by the vote", "oracle", "one sample", "any of {k}", "rows", "minutes",
 )  # fmt: skip
 MEANINGS = (
-    "solved: tasks with every test input hit by one of two predictions; by the vote: mean over tasks of the share of test "
-    "inputs hit (the paper's reading), with its 95% interval over tasks; oracle: the same, were every attempt a "
+    "solved: tasks with every test input hit by one of two predictions; by the vote: mean over tasks of the share of "
+    "test inputs hit (the paper's reading), with its 95% interval over tasks; oracle: the same, were every attempt a "
     "prediction; one sample, any of k: pass@1 of the samples and pass@k of all completions; rows: what was learnt from "
     "after the search, as sampling + refinement; minutes: search + hindsight + training."
 )

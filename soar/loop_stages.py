@@ -104,33 +104,33 @@ class Stages:
         self.done += len(jobs) - len(pending)
         if not pending:
             return
-        with closing(self._open(adapter)) as model:
+        with closing(self._open()) as model:
             for job in pending:
-                yield from self._search(job, model)
+                yield from self._search(job, model, adapter)
                 if self.stopped is not None:
                     return
 
-    def _open(self, adapter: Adapter | None) -> LanguageModel:
+    def _open(self) -> LanguageModel:
         from soar.models import open_model
 
         model = open_model(self.model)
         if not model.capabilities.adapters and (self.config.iterations or self.sets.target is not None):
             model.close()
             raise LoopError(
-                f"model {self.model} cannot load adapters, so nothing it is taught would reach the next search: use mini, "
-                "hf:NAME or vllm:NAME for the loop, or soar.search with this model"
+                f"model {self.model} cannot load adapters, so nothing it is taught would reach the next search: use "
+                "mini, hf:NAME or vllm:NAME for the loop, or soar.search with this model"
             )
-        if adapter is not None:
-            model.load_adapter(str(adapter.path))  # here, since all searches of a stage share it
         return model
 
-    def _search(self, job: SearchJob, model: LanguageModel) -> Steps:
+    def _search(self, job: SearchJob, model: LanguageModel, adapter: Adapter | None) -> Steps:
         from soar.search import search_iter
 
         results: SearchResults | None = None
         options = self.config.search() | {"iteration": job.iteration}
         with self._timed(job.title), self._stopper() as stop:
-            with closing(search_iter(job.tasks, model, run=job.run, stop=stop, **options)) as snapshots:
+            with closing(
+                search_iter(job.tasks, model, adapter=adapter, run=job.run, stop=stop, **options)
+            ) as snapshots:
                 for snapshot in snapshots:
                     yield self._now("search", job.title, snapshot)
                     results = snapshot.results
@@ -177,7 +177,7 @@ class Stages:
         yield self._ended("hindsight", title)
 
     def train(self, title: str, place: Path) -> Generator[LoopSnapshot, None, Adapter]:
-        """Train from the base model on the rows of a round, and return the adapter; at once where it is there already."""
+        """Train from the base model on the rows of a round, once, and return the adapter."""
         from datasets import load_from_disk
 
         from soar.training import Adapter, train_iter

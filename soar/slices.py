@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any, cast
 
 from soar.datasets import TaskSet
 from soar.models.base import LanguageModel, Prompt
@@ -43,7 +44,7 @@ def _refinement(task: Task, prompt_set: PromptSet) -> Prompt:
     parent = Attempt(
         key="parent", task_id=task.id, task_hash=task.content_hash, iteration=0, phase="sample", island=None,
         parents=(), model="", adapter=None, program=USUAL, train_accuracy=1.0, broken_rules=(),
-        train=tuple(Outcome("ok", example.output) for example in task.train),
-        test=tuple(Outcome("ok", example.input) for example in task.test),
+        train=tuple(Outcome("ok", cast(Any, example.output)) for example in task.train),
+        test=tuple(Outcome("ok", cast(Any, example.input)) for example in task.test),
     )  # fmt: skip
     return prompt_set.render(task, (parent,))

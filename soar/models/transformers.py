@@ -11,7 +11,9 @@ from typing import Any
 
 from soar.models.base import Capabilities, Completion, ModelError, Prompt, Reply, Sampling
 from soar.models.pool import WorkerPool
+from soar.models.tokens import encode_prompt
 from soar.models.worker import Worker, available_cores
+from soar.training.adapter import adapter_name, check_tokenizer
 
 
 class TransformersModel:
@@ -50,20 +52,22 @@ class TransformersModel:
 
     async def complete(self, prompt: Prompt, n: int, sampling: Sampling, seed: int) -> Reply:
         """Return `n` completions drawn with `seed`."""
-        arguments = (list(prompt.messages), prompt.prefill, n, sampling, seed)
-        rows, prompt_tokens = await self.pool.call(0, "sample", *arguments)
+        rows, prompt_tokens = await self.pool.call(0, "sample", prompt, n, sampling, seed)
         return Reply(tuple(Completion(*row) for row in rows), prompt_tokens)
 
     def count_tokens(self, prompts: Sequence[Prompt]) -> list[int]:
         """Return the length of each prompt, chat template and prefill included."""
-        pairs = [(list(prompt.messages), prompt.prefill) for prompt in prompts]
-        counts: list[int] = self.pool.workers[0].call("count", pairs)
+        counts: list[int] = self.pool.workers[0].call("count", list(prompts))
         return counts
 
     def load_adapter(self, path: str | None) -> None:
-        """Answer with the LoRA adapter in folder `path`; None: the base model."""
+        """Answer with the LoRA adapter in folder `path`; None: the base model.
+
+        Raises:
+            ModelError: the folder holds none, or one for another tokenizer.
+        """
         self.pool.load_adapter(path)
-        self.adapter = path
+        self.adapter = adapter_name(path)
 
     def close(self) -> None:
         """End the process. Idempotent."""
@@ -93,6 +97,7 @@ class Child:
         if adapter is not None:
             from peft import PeftModel
 
+            check_tokenizer(adapter, self.tokenizer)
             self.model = PeftModel.from_pretrained(self.base, adapter).eval()
 
     def facts(self) -> dict[str, Any]:
@@ -101,18 +106,18 @@ class Child:
         window = getattr(self.base.config, "max_position_embeddings", None)
         return {"context_length": window, "system_role": template is None or "system" in str(template)}
 
-    def count(self, prompts: list[tuple[list[dict[str, str]], str]]) -> list[int]:
+    def count(self, prompts: list[Prompt]) -> list[int]:
         """Return the length of each prompt in tokens."""
-        return [len(self._encode(messages, prefill)) for messages, prefill in prompts]
+        return [len(encode_prompt(self.tokenizer, prompt)) for prompt in prompts]
 
     def sample(
-        self, messages: list[dict[str, str]], prefill: str, n: int, sampling: Sampling, seed: int
+        self, prompt: Prompt, n: int, sampling: Sampling, seed: int
     ) -> tuple[list[tuple[str, int, str, float]], int]:
         """Return (text, tokens, finish reason, log-probability) of each reply, and the prompt's length."""
         import torch
         from transformers import DynamicCache
 
-        ids = torch.tensor([self._encode(messages, prefill)], device=self.base.device)
+        ids = torch.tensor([encode_prompt(self.tokenizer, prompt)], device=self.base.device)
         torch.manual_seed(seed & (2**63 - 1))
         cache = DynamicCache(config=self.base.config)
         with torch.inference_mode():
@@ -139,15 +144,6 @@ class Child:
     def _pad(self) -> int:
         pad = self.tokenizer.pad_token_id
         return int(pad if pad is not None else self.tokenizer.eos_token_id)
-
-    def _encode(self, messages: list[dict[str, str]], prefill: str) -> list[int]:
-        if self.tokenizer.chat_template is None:
-            text = "".join(message["content"] for message in messages) + prefill
-            begin = [] if self.tokenizer.bos_token_id is None else [self.tokenizer.bos_token_id]
-        else:  # the template writes the beginning itself
-            text = self.tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True) + prefill
-            begin = []
-        return [*begin, *self.tokenizer.encode(text, add_special_tokens=False)]
 
 
 def _drawing(sampling: Sampling) -> dict[str, Any]:

@@ -91,14 +91,10 @@ def _load(model: LanguageModel, adapter: str | Path | Adapter | None) -> Adapter
     if adapter is None:
         return None
     if not model.capabilities.adapters:
-        raise ConfigError(
-            f"model {model.name} cannot load adapters: use mini, hf:NAME or vllm:NAME, or pass adapter=None"
-        )
+        raise ConfigError(f"model {model.name} cannot load adapters: use mini, hf:NAME or vllm:NAME")
     folder = (adapter.path if isinstance(adapter, Adapter) else Path(adapter)).absolute()
     if not (folder / "adapter_config.json").exists():
-        raise ConfigError(
-            f"{folder} holds no adapter: give the folder that training wrote, with its adapter_config.json"
-        )
+        raise ConfigError(f"{folder} holds no adapter: give a folder with adapter_config.json")
     trained = Adapter.load(folder) if (folder / RECORD).exists() else None
     if trained is None or model.adapter != trained.name:
         model.load_adapter(str(folder))

@@ -13,6 +13,7 @@ from pathlib import Path
 from soar.models.base import Capabilities, Completion, ModelError, Prompt, Reply, Sampling
 from soar.models.pool import WorkerPool
 from soar.models.worker import Worker, available_cores
+from soar.training.adapter import adapter_name
 
 WEIGHTS = Path(__file__).parent / "weights"
 MAX_WORKERS = 8
@@ -70,9 +71,13 @@ class MiniModel:
         return [sum(map(len, self._encode(prompt))) for prompt in prompts]
 
     def load_adapter(self, path: str | None) -> None:
-        """Answer with the LoRA adapter in folder `path` merged into the weights; None: the base model."""
+        """Answer with the LoRA adapter in folder `path` merged into the weights; None: the base model.
+
+        Raises:
+            ModelError: the folder holds none, or one for another tokenizer.
+        """
         self.pool.load_adapter(path)
-        self.adapter = path
+        self.adapter = adapter_name(path)
 
     def close(self) -> None:
         """End the processes. Idempotent."""

@@ -9,6 +9,7 @@ import torch
 from safetensors.torch import load_file
 
 from soar.models.mini.decoder import Decoder
+from soar.training.adapter import check_tokenizer
 
 
 class Child:
@@ -26,8 +27,9 @@ class Child:
             state = load_file(self.folder / "model.safetensors")
         else:
             from peft import PeftModel
-            from transformers import LlamaForCausalLM
+            from transformers import AutoTokenizer, LlamaForCausalLM
 
+            check_tokenizer(adapter, AutoTokenizer.from_pretrained(self.folder))
             base = LlamaForCausalLM.from_pretrained(self.folder, dtype=torch.float32)
             state = PeftModel.from_pretrained(base, adapter).merge_and_unload().state_dict()
         self.decoder = Decoder(self.config, state)

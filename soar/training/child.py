@@ -1,0 +1,63 @@
+"""What runs in the training process, from a folder that says what to make."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import socket
+import threading
+import traceback
+from pathlib import Path
+from typing import Any
+
+from soar.training.folder import LOCK, PLAN, ROWS
+
+
+def run(folder: str, fd: int) -> None:
+    """Train what `folder` asks for, tell of it as JSON lines on socket `fd`, end when its other end closes."""
+    connection = socket.socket(fileno=fd)
+    threading.Thread(target=_end_with_parent, args=(connection.dup(),), daemon=True).start()
+
+    def send(**event: Any) -> None:
+        connection.sendall((json.dumps(event) + "\n").encode())
+
+    with (Path(folder) / LOCK).open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # the process of a killed call may still be ending
+        try:
+            send(**_train(Path(folder), send))
+        except Exception as error:  # whatever went wrong is the caller's to see
+            send(error=f"{type(error).__name__}: {error}", traceback=traceback.format_exc())
+
+
+def _end_with_parent(connection: socket.socket) -> None:
+    connection.recv(1)
+    os._exit(1)
+
+
+def _train(folder: Path, send: Any) -> dict[str, Any]:
+    plan = json.loads((folder / PLAN).read_text(encoding="utf-8"))
+    if plan["unsloth"]:
+        import unsloth  # noqa: F401  # before everything that it patches
+    import datasets
+    from transformers import AutoTokenizer
+
+    from soar.models.tokens import tokenizer_hash
+    from soar.training.config import TrainingConfig
+    from soar.training.network import load_network, window_of
+    from soar.training.rows import encode
+    from soar.training.steps import run_steps
+
+    datasets.disable_progress_bars()
+    config = TrainingConfig.of(plan["config"])
+    tokenizer = AutoTokenizer.from_pretrained(plan["source"])
+    window = min(config.max_tokens or window_of(plan["source"]), window_of(plan["source"]))
+    send(stage="encoding rows")
+    rows, too_long = encode(datasets.load_from_disk(str(folder / ROWS)), tokenizer, window)
+    send(stage="loading the model")
+    network = load_network(plan["source"], config, plan["unsloth"], plan["continue_from"], window)
+    figures = run_steps(network, tokenizer, rows, config, folder, send)
+    network.save_pretrained(folder)
+    (folder / "README.md").unlink()  # a form for a hub, not filled in
+    facts = {"rows": len(rows), "rows_too_long": too_long, "window": window, "unsloth": plan["unsloth"]}
+    return {"figures": facts | figures, "tokenizer": tokenizer_hash(tokenizer)}

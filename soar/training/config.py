@@ -1,0 +1,79 @@
+"""What a training can be told, and by default is."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Literal, Self
+
+from pydantic import Field
+
+from soar.errors import SoarError
+from soar.options import Options
+
+PROJECTIONS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
+
+# Found by measurement on ARC-AGI-1 training tasks: docs/training.md.
+MINI: dict[str, Any] = {
+    "rank": 32, "alpha": 32, "learning_rate": 1e-3, "epochs": 2, "batch_size": 16, "micro_batch_size": 8,
+    "gradient_checkpointing": False,
+}  # fmt: skip
+
+
+class TrainingError(SoarError):
+    """A training cannot begin, go on or end; the message says what to do."""
+
+
+class TrainingConfig(Options):
+    """Options of `soar.training.train`. Defaults: SOAR (ICML 2025), appendix; those of `mini` are its own.
+
+    Attributes:
+        rank: of the LoRA matrices (paper: 256, and 64 for the model of 123 billion parameters).
+        alpha: LoRA's numerator of the scale (paper: 32).
+        rslora: scale by alpha/√rank instead of alpha/rank (rank-stabilised, Kalajdzievski 2023; paper: yes).
+        target_modules: names of the linear layers that get LoRA matrices, or "all-linear" (paper: all projections).
+        learning_rate: at its peak; linear warm-up, then a cosine down to zero (paper: 5e-5).
+        warmup: share of the optimizer steps (paper: 0.1).
+        weight_decay: of AdamW (paper: 0.05).
+        epochs: times that every row is seen (paper: 3).
+        batch_size: rows of an optimizer step (paper: 64).
+        micro_batch_size: rows that go through the model together; gradients of several are added up (paper: 1).
+        max_tokens: longest row, prompt and reply together; longer ones are left out. None: the model's window.
+        precision: "auto" is bf16 where the hardware computes in it, else fp32; it is mixed with fp32 on the CPU.
+        quantize: keep the base model in 4 bits (QLoRA, bitsandbytes); None: with CUDA above 15 billion parameters
+            (paper: above 14B).
+        packing: several rows in one sequence, none attending to another; None: with CUDA and flash attention.
+        gradient_checkpointing: compute activations twice instead of storing them.
+        unsloth: train with Unsloth's kernels; None: with CUDA where the package is installed.
+        checkpoint_seconds: least time between two checkpoints; they never take more than a twentieth of the time.
+        seed: of the LoRA matrices and the order of rows.
+    """
+
+    error: ClassVar[type[SoarError]] = TrainingError
+
+    rank: int = Field(256, ge=1)
+    alpha: float = Field(32, gt=0)
+    rslora: bool = True
+    target_modules: tuple[str, ...] | Literal["all-linear"] = PROJECTIONS
+    learning_rate: float = Field(5e-5, gt=0)
+    warmup: float = Field(0.1, ge=0, le=1)
+    weight_decay: float = Field(0.05, ge=0)
+    epochs: int = Field(3, ge=1)
+    batch_size: int = Field(64, ge=1)
+    micro_batch_size: int = Field(1, ge=1)
+    max_tokens: int | None = Field(None, ge=1)
+    precision: Literal["auto", "bf16", "fp32"] = "auto"
+    quantize: bool | None = None
+    packing: bool | None = None
+    gradient_checkpointing: bool = True
+    unsloth: bool | None = None
+    checkpoint_seconds: float = Field(60, ge=0)
+    seed: int = Field(0, ge=0)
+
+    @classmethod
+    def for_model(cls, model: str, **changes: Any) -> Self:
+        """Return the defaults for a model, with `changes`: the paper's, or for `mini` its own.
+
+        Raises:
+            TrainingError: an option is unknown or out of range.
+        """
+        usual = MINI if model.partition(":")[0] == "mini" else {}
+        return cls.of({**usual, **changes})

@@ -1,0 +1,87 @@
+"""The folder of a training: what lies in it, and the refusal to go on with something else."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from soar.training.adapter import RECORD, Adapter
+from soar.training.config import TrainingError
+
+PLAN, ROWS, CHECKPOINTS, CURVE, LOG, LOCK = "plan.json", "rows", "checkpoints", "training.jsonl", "process.log", "lock"
+COMPLETE = "complete"  # written into a checkpoint once it is
+
+
+def name_of(made_of: dict[str, Any]) -> str:
+    """Return the name of an adapter made of this: the same for the same."""
+    return "sft-" + hashlib.blake2b(json.dumps(made_of, sort_keys=True).encode(), digest_size=4).hexdigest()
+
+
+def finished(folder: Path, made_of: dict[str, Any]) -> Adapter | None:
+    """Return the adapter that the folder holds; None where it is still to be made.
+
+    Raises:
+        TrainingError: what is there was, or is being, made of something else; names the field, the old and new value.
+    """
+    if (folder / RECORD).exists():
+        adapter = Adapter.load(folder)
+        _check(folder, adapter.made_of, made_of)
+        return adapter
+    if (folder / PLAN).exists():
+        _check(folder, json.loads((folder / PLAN).read_text(encoding="utf-8"))["made_of"], made_of)
+    return None
+
+
+def begin(folder: Path, plan: dict[str, Any], dataset: Any) -> None:
+    """Write rows and plan for the training process; a killed training finds both again."""
+    if not (folder / PLAN).exists():
+        shutil.rmtree(folder / ROWS, ignore_errors=True)
+        with _no_bars():
+            dataset.save_to_disk(str(folder / ROWS))
+    draft = folder / f"{PLAN}.new"
+    draft.write_text(json.dumps(plan, indent=1), encoding="utf-8")
+    draft.replace(folder / PLAN)
+
+
+@contextmanager
+def _no_bars() -> Iterator[None]:
+    import datasets
+
+    shown = datasets.is_progress_bar_enabled()
+    datasets.disable_progress_bars()
+    yield
+    if shown:
+        datasets.enable_progress_bars()
+
+
+def tidy(folder: Path) -> None:
+    """Remove what only an unfinished training needs."""
+    for part in (ROWS, CHECKPOINTS):
+        shutil.rmtree(folder / part, ignore_errors=True)
+    for part in (PLAN, LOG, LOCK):
+        (folder / part).unlink(missing_ok=True)
+
+
+def last_checkpoint(folder: Path) -> Path | None:
+    """Return the latest checkpoint that was written to its end, and remove all others."""
+    found = sorted((folder / CHECKPOINTS).glob("checkpoint-*"), key=lambda path: int(path.name.partition("-")[2]))
+    complete = [path for path in found if (path / COMPLETE).exists()]
+    for path in found:
+        if path not in complete[-1:]:
+            shutil.rmtree(path)
+    return complete[-1] if complete else None
+
+
+def _check(folder: Path, old: dict[str, Any], new: dict[str, Any]) -> None:
+    flat_old, flat_new = ({**one, **one["options"]} for one in (old, new))
+    for field in flat_new.keys() - {"options"}:
+        if flat_old.get(field) != flat_new[field]:
+            raise TrainingError(
+                f"{folder}: {field} was {flat_old.get(field)!r} and is now {flat_new[field]!r}: "
+                "go on with the old value, or use another folder"
+            )
