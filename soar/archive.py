@@ -155,6 +155,18 @@ class Archive:
             "prompt_tokens": prompt_tokens,
         }
 
+    def cost(self, task_hash: str | None = None, iteration: int | None = None) -> float | None:
+        """Return what the requests cost in US dollars, as far as their models said; None where none did.
+
+        For one task and round, or with None for all.
+        """
+        (version,) = self._connection.execute("PRAGMA user_version").fetchone()
+        if version < 3:  # a reader takes an older archive as it is: that one knows no costs
+            return None
+        query = "SELECT SUM(cost) FROM request WHERE (?1 IS NULL OR task_hash = ?1) AND (?2 IS NULL OR iteration = ?2)"
+        cost: float | None = self._connection.execute(query, (task_hash, iteration)).fetchone()[0]
+        return cost
+
     def _read(self, judge: Judge, where: str, values: Any) -> Iterator[tuple[int, Attempt]]:
         inputs = hashes(task_inputs(judge.task))
         rows = self._connection.execute(

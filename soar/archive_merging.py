@@ -18,7 +18,8 @@ LIMIT 1"""
 
 STEPS = (
     "CREATE TEMP TABLE new_request (theirs INTEGER PRIMARY KEY, ours INTEGER)",
-    f"""INSERT INTO main.request ({_REQUEST}) SELECT {_REQUEST} FROM other.request theirs WHERE NOT EXISTS (
+    f"""INSERT INTO main.request ({_REQUEST}, cost) SELECT {_REQUEST}, {{cost}} FROM other.request theirs
+        WHERE NOT EXISTS (
         SELECT 1 FROM main.request ours WHERE ours.task_hash = theirs.task_hash AND ours.key = theirs.key)""",
     """INSERT INTO new_request SELECT theirs.id, ours.id FROM other.request theirs
         JOIN main.request ours USING (task_hash, key)
@@ -50,9 +51,9 @@ def absorb(connection: sqlite3.Connection) -> tuple[str, str] | None:
     conflict: tuple[str, str] | None = connection.execute(CONFLICTS).fetchone()
     if conflict is not None:
         return conflict
-    for step in STEPS:
-        connection.execute(step)
     (version,) = connection.execute("PRAGMA other.user_version").fetchone()
+    for step in STEPS:
+        connection.execute(step.format(cost="cost" if version >= 3 else "NULL"))
     if version >= 2:
         connection.execute(DECISIONS)
     return None

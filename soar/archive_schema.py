@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 DECISION = """
 CREATE TABLE decision (            -- how a budget was divided: further refinements of a task in a round
     iteration INTEGER NOT NULL,
@@ -33,6 +33,7 @@ CREATE TABLE request (             -- one prompt's n completions, written when a
     adapter TEXT,
     prompt_set TEXT NOT NULL,      -- name:hash
     created REAL NOT NULL,         -- seconds since 1970
+    cost REAL,                     -- US dollars; NULL where the model did not say
     UNIQUE (task_hash, key)
 );
 CREATE TABLE program (
@@ -70,5 +71,6 @@ CREATE TABLE outcome (
 """
     + DECISION
 )
-MIGRATIONS = {1: DECISION}  # version -> what makes the next one of it; readers can do without
+COST = "ALTER TABLE request ADD COLUMN cost REAL;"
+MIGRATIONS = {1: DECISION, 2: COST}  # version -> what makes the next one of it; readers can do without
 APPLICATION_ID = 0x534F4152  # "SOAR", in the file's header

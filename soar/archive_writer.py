@@ -56,7 +56,14 @@ class ArchiveWriter(Archive):
             for old in range(version, SCHEMA_VERSION):
                 self._connection.executescript(f"BEGIN; {MIGRATIONS[old]} PRAGMA user_version = {old + 1}; COMMIT;")
 
-    def record(self, request: Request, prompt_tokens: int, inputs: Sequence[bytes], records: Sequence[Record]) -> None:
+    def record(
+        self,
+        request: Request,
+        prompt_tokens: int,
+        inputs: Sequence[bytes],
+        records: Sequence[Record],
+        cost: float | None = None,
+    ) -> None:
         """Write a finished request with everything that belongs to it, or nothing.
 
         Args:
@@ -64,12 +71,13 @@ class ArchiveWriter(Archive):
             prompt_tokens: length of its prompt.
             inputs: hashes of the inputs that the programs were run on, in the order of `Record.outcomes`.
             records: its completions, in order.
+            cost: US dollars; None where that is unknown.
 
         Raises:
             ArchiveError: it cannot be written, as when the disk is full.
         """
         with self._transaction():
-            request_id = self._insert_request(request, prompt_tokens)
+            request_id = self._insert_request(request, prompt_tokens, cost)
             for position, record in enumerate(records):
                 program_id = None if record.program is None else self._insert_program(record.program)
                 reply = record.completion
@@ -125,13 +133,14 @@ class ArchiveWriter(Archive):
             with self._connection:  # commits; rolls back where anything is raised
                 yield
 
-    def _insert_request(self, request: Request, prompt_tokens: int) -> int:
+    def _insert_request(self, request: Request, prompt_tokens: int, cost: float | None) -> int:
         values = dataclasses.asdict(request) | {
             "key": request.key,
             "parents": json.dumps(request.parents),
             "few_shot": json.dumps(request.few_shot),
             "prompt_tokens": prompt_tokens,
             "created": time.time(),
+            "cost": cost,
         }
         names = ", ".join(values)
         marks = ", ".join(f":{name}" for name in values)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import functools
+import itertools
 import json
 import operator
 import sys
@@ -70,6 +71,9 @@ def search(
     max_tokens: Annotated[
         int | None, typer.Option(help="Stop once the model has written so many tokens, over all tasks.")
     ] = None,
+    max_cost: Annotated[
+        float | None, typer.Option(help="Stop once it has cost so many US dollars; for models that know their prices.")
+    ] = None,
     max_seconds: Annotated[float | None, typer.Option(help="Stop after so many seconds.")] = None,
     stop_file: Annotated[Path | None, typer.Option(help="Stop once this file is there.")] = None,
     limit: Annotated[int | None, typer.Option(help="Search only the first LIMIT tasks of a set.", min=1)] = None,
@@ -97,7 +101,7 @@ def search(
         "prompt_set": prompt_set,
         "drop_examples": drop_examples,
     }
-    stop = _stopper(max_programs, max_tokens, max_seconds, stop_file)
+    stop = _stopper(max_programs, max_tokens, max_cost, max_seconds, stop_file)
     kept = f"what was found is in {run}: the same command goes on from there" if run else "no --run was given"
     try:
         result = search_tasks(found, model=model, adapter=adapter, run=run, stop=stop, **options)
@@ -113,12 +117,15 @@ def search(
         raise typer.Exit(130 if result.stopped == "Ctrl-C" else 0)
 
 
-def _stopper(programs: int | None, tokens: int | None, seconds: float | None, file: Path | None) -> Stopper | None:
-    from soar.search.stoppers import Programs, Seconds, StopFile, Tokens
+def _stopper(
+    programs: int | None, tokens: int | None, cost: float | None, seconds: float | None, file: Path | None
+) -> Stopper | None:
+    from soar.search.stoppers import Cost, Programs, Seconds, StopFile, Tokens
 
     wanted = [
         None if programs is None else Programs(programs),
         None if tokens is None else Tokens(tokens),
+        None if cost is None else Cost(cost),
         None if seconds is None else Seconds(seconds),
         None if file is None else StopFile(file),
     ]
@@ -166,6 +173,7 @@ def show(
     task: Annotated[
         str | None, typer.Option(help="Of a run, show this task, and how its best program came about.")
     ] = None,
+    every: Annotated[bool, typer.Option("--all", help="Of a run, list all tasks, not only the first.")] = False,
     save: Annotated[Path | None, typer.Option(help="Write the picture of a task to this .svg or .png file.")] = None,
 ) -> None:
     """Draw a task, or the results of a run."""
@@ -173,7 +181,7 @@ def show(
 
     console = Console()
     if (Path(what) / "archive.sqlite").exists():
-        _show_run(what, task)
+        _show_run(what, task, every)
         return
     for found in _each(_tasks(what)):
         if prompt:
@@ -237,17 +245,19 @@ def _is_task(tasks: object) -> bool:
     return isinstance(tasks, Task)
 
 
-def _show_run(run: str, id: str | None) -> None:
+def _show_run(run: str, id: str | None, every: bool) -> None:
     from rich.console import Console
 
     from soar.search import ConfigError, load_run
     from soar.search.lineage import line_text, short_line
+    from soar.search.results_view import SHOWN, results_to_rich
 
+    shown = None if every else SHOWN
     results, console = load_run(run), Console()
     if id is None:
-        console.print(results)
+        console.print(results_to_rich(results, shown))
         typer.echo("Best programs and how they were found (--task ID shows one in full):")
-        for result in results.values():
+        for result in itertools.islice(results.values(), shown):
             if result.best is not None:
                 typer.echo(f"{result.task.id}: {short_line(result.line)}")
         return

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import importlib.metadata
 import importlib.util
-import os
 import platform
 from collections.abc import Iterator
+
+from soar.cores import available_cores
 
 EXTRAS = {"local": ("torch", "transformers", "tokenizers", "peft"), "vllm": ("vllm",)}
 
@@ -16,7 +17,7 @@ def report() -> Iterator[str]:
     from soar import __version__
     from soar.sandbox import doctor_report
 
-    machine = f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores"
+    machine = f"{platform.system()} {platform.machine()}, {available_cores()} cores"
     yield f"soar {__version__}, Python {platform.python_version()}, {machine}"
     for extra, packages in EXTRAS.items():
         found = {package: _version(package) for package in packages}

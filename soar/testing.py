@@ -21,6 +21,7 @@ class ScriptedModel:
         name: of the model.
         prompt_set: the set it is asked with.
         n, min_p, context_length, max_concurrency: its capabilities; a token is four characters.
+        token_price: US dollars for each token read or written; None: it does not say what its replies cost.
 
     Attributes:
         requests: (prompt, n, seed) of every request, in the order of their arrival.
@@ -38,6 +39,7 @@ class ScriptedModel:
         min_p: bool = True,
         context_length: int | None = None,
         max_concurrency: int = 8,
+        token_price: float | None = None,
     ) -> None:
         self.name, self.prompt_set = name, prompt_set
         self.adapter: str | None = None
@@ -51,7 +53,9 @@ class ScriptedModel:
             adapters=True,
             context_length=context_length,
             max_concurrency=max_concurrency,
+            priced=token_price is not None,
         )
+        self._token_price = token_price
         self.requests: list[tuple[Prompt, int, int]] = []
         self.most_in_flight = 0
         self._in_flight = 0
@@ -69,7 +73,9 @@ class ScriptedModel:
             self._in_flight -= 1
         texts = [self._reply(prompt, place, seed) for place in range(n)]
         completions = tuple(Completion(text, _tokens(text), "stop") for text in texts)
-        return Reply(completions, _tokens(prompt.text))
+        read, price = _tokens(prompt.text), self._token_price
+        cost = None if price is None else price * (read + sum(completion.tokens for completion in completions))
+        return Reply(completions, read, cost)
 
     def _reply(self, prompt: Prompt, place: int, seed: int) -> str:
         if callable(self._replies):

@@ -180,20 +180,53 @@ def test_files_of_another_kind_are_refused(tmp_path: Path) -> None:
         ArchiveWriter(tmp_path / "archive.sqlite")
 
 
-def test_an_archive_of_an_older_soar_is_read_and_brought_up_to_date(tmp_path: Path) -> None:
-    with ArchiveWriter(tmp_path / "archive.sqlite") as writer:
-        writer.record(request(), 1, INPUTS, RECORDS)
-        writer._connection.executescript("DROP TABLE decision; PRAGMA user_version = 1")
-    with Archive(tmp_path) as reader:
-        before = list(reader.attempts(TASK))
-    with ArchiveWriter(tmp_path / "archive.sqlite") as writer:
-        writer.decide(0, 0, {TASK.content_hash: 8})
-        writer.decide(0, 2, {TASK.content_hash: 4})
-        assert writer.decisions(0) == [{TASK.content_hash: 8}, {}, {TASK.content_hash: 4}]
-        assert list(writer.attempts(TASK)) == before and len(before) == 3
-    with sqlite3.connect(tmp_path / "archive.sqlite") as reader_of_version:
-        assert reader_of_version.execute("PRAGMA user_version").fetchone() == (SCHEMA_VERSION,)
-    reader_of_version.close()
+@pytest.fixture(params=[1, 2])
+def older(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """The folder of an archive that a soar of an earlier schema version wrote."""
+    connection = sqlite3.connect(tmp_path / "archive.sqlite")
+    connection.executescript((Path(__file__).parent / "archives" / f"version-{request.param}.sql").read_text())
+    connection.close()
+    return tmp_path
+
+
+def test_an_archive_of_an_older_soar_is_read_and_brought_up_to_date(older: Path) -> None:
+    with Archive(older) as reader:
+        before, counts = list(reader.attempts(TASK)), reader.counts()
+        assert reader.cost() is None
+    assert [one.key for one in before] == [f"0/sample/-/0/{i}" for i in range(3)] + ["0/refine/2/0/0"]
+    with ArchiveWriter(older) as writer:
+        assert list(writer.attempts(TASK)) == before and writer.counts() == counts
+        writer.decide(0, 1, {TASK.content_hash: 4})
+        assert writer.decisions(0)[1] == {TASK.content_hash: 4}
+        writer.record(request(9), 1, INPUTS, RECORDS, cost=0.5)
+        assert writer.cost() == 0.5
+        assert writer._connection.execute("PRAGMA user_version").fetchone() == (SCHEMA_VERSION,)
+    with ArchiveWriter(older / "new.sqlite") as new:
+        new_schema = _columns(new)
+    with ArchiveWriter(older) as migrated:
+        assert _columns(migrated) == new_schema
+
+
+def _columns(archive: Archive) -> set[tuple[object, ...]]:
+    """Name, type and constraints of every column of every table."""
+    query = "SELECT m.name, c.* FROM sqlite_master m, pragma_table_info(m.name) c WHERE m.type = 'table'"
+    return set(archive._connection.execute(query).fetchall())
+
+
+def test_an_older_archive_can_be_merged(older: Path) -> None:
+    with ArchiveWriter(older / "new.sqlite") as new:
+        new.record(request(9), 1, INPUTS, RECORDS, cost=0.5)
+        new.absorb(older / "archive.sqlite")
+        assert new.counts()["completions"] == 7 and new.cost() == 0.5
+
+
+def test_costs_are_summed_by_task_and_round(archive: ArchiveWriter) -> None:
+    archive.record(request(), 1, INPUTS, RECORDS)
+    assert archive.cost() is None
+    archive.record(request(1), 1, INPUTS, RECORDS, cost=0.25)
+    archive.record(request(2, iteration=1), 1, INPUTS, RECORDS, cost=0.5)
+    assert archive.cost() == 0.75 and archive.cost(iteration=0) == 0.25
+    assert archive.cost(TASK.content_hash, 1) == 0.5 and archive.cost("another") is None
 
 
 def test_an_attempt_is_found_by_its_key(archive: ArchiveWriter) -> None:

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 import soar
-from soar.search import Programs, Seconds, StopFile, Stopper, Tokens
+from soar.search import ConfigError, Cost, Programs, Seconds, StopFile, Stopper, Tokens
 from soar.search.progress import Progress
 from soar.search.progress_bar import describe
 from soar.testing import ScriptedModel
@@ -39,6 +40,43 @@ def test_a_stopped_search_ends_as_if_it_had_not_been(tmp_path: Path, stop: Stopp
     assert lines[-1] == {"stopped": results.stopped, "completions": results.summary.completions}
     assert soar.search(TASKS, ScriptedModel(script, n=n), run=tmp_path / "cut", **SMALL).stopped is None
     assert content(tmp_path / "cut") == content(tmp_path / "whole")
+
+
+def test_a_search_ends_at_its_cost_and_knows_it_when_it_goes_on(tmp_path: Path) -> None:
+    def model() -> ScriptedModel:
+        return ScriptedModel(script, token_price=0.0001, max_concurrency=2, latency=0.01)
+
+    seen = list(soar.search.search_iter(TASKS, model(), run=tmp_path / "cut", stop=Cost(0.5) | Seconds(60), **SMALL))
+    results = seen[-1].results
+    cost = seen[-1].cost
+    assert results is not None and results.stopped is not None and cost is not None and 0.5 <= cost < 1.0
+    assert results.stopped.endswith(" of $0.5 allowed")  # requests under way came on top of what it names
+    assert f", ${cost:.2f}" in describe(replace(seen[-1], stopped=None))
+    summary = results.summary
+    assert summary.cost == pytest.approx(0.0001 * (summary.tokens + summary.prompt_tokens)) == pytest.approx(cost)
+    assert f"${summary.cost:.2f}" in str(results)
+    second = model()
+    again = soar.search(TASKS, second, run=tmp_path / "cut", stop=Cost(0.5), **SMALL)
+    assert again.stopped == f"${cost:.4f} of $0.5 allowed" and second.requests == []  # what it cost before counts
+    soar.search(TASKS, model(), run=tmp_path / "cut", **SMALL)
+    soar.search(TASKS, model(), run=tmp_path / "whole", **SMALL)
+    assert content(tmp_path / "cut") == content(tmp_path / "whole")
+
+
+@pytest.mark.parametrize("stop", [Cost(1), Seconds(60) | Cost(1)])
+def test_a_cost_is_refused_before_anything_is_sent_where_no_prices_are_known(tmp_path: Path, stop: Stopper) -> None:
+    model = ScriptedModel(script)
+    with pytest.raises(ConfigError, match="does not say what its replies cost"):
+        soar.search(TASKS, model, run=tmp_path / "run", stop=stop, **SMALL)
+    assert model.requests == [] and not (tmp_path / "run").exists()
+
+
+def test_requests_of_one_completion_each_cost_their_sum() -> None:
+    def cost(n: bool) -> float:
+        model = ScriptedModel(script, n=n, token_price=0.001)
+        return soar.search(TASKS["task0"], model, samples=8, refinements=0).stats.cost or 0.0
+
+    assert cost(n=False) > 3 * cost(n=True) > 0  # seven prompts more are paid for
 
 
 def test_a_stop_file_that_is_there_stops_at_once(tmp_path: Path) -> None:

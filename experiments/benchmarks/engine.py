@@ -6,7 +6,7 @@ So hours of search are measured in minutes, and a slow engine still keeps the mo
 
 Measured: the share of its 64 places that the model has free while there is work; the time against searching in rounds
 that wait for the slowest request (a round: one request for every island of every task; a batch: 64 requests); the
-engine's own CPU time per program; peak memory; size of the archive.
+engine's own CPU time per program; peak memory; size of the archive; and how memory and archive grow on the way.
 """
 
 from __future__ import annotations
@@ -20,9 +20,12 @@ import queue
 import random
 import resource
 import selectors
+import sys
 import tempfile
 import time
+from array import array
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +46,7 @@ PROGRAM_SECONDS = 0.05  # CPU time of a program on all inputs
 SANDBOX_WORKERS = 16
 IN_FLIGHT = 64
 SIDE = 10  # cells of a grid's side
+POINTS = 20  # at which growth is measured
 BODY = "\n".join(f"    step_{i} = [[cell for cell in row] for row in grid]  # one line of some {i}" for i in range(16))
 
 
@@ -82,8 +86,9 @@ class SimulatedModel:
 
     def __init__(self) -> None:
         self.cpu = 0.0
-        self.began: list[tuple[float, float]] = []  # (start, end) of each request
-        self.work: list[tuple[str, float]] = []  # (kind, seconds) of each request
+        # Of each request, in arrays, so that what is measured is the engine's memory:
+        self.starts, self.ends = array("d"), array("d")
+        self.work = {"sample": array("d"), "refine": array("d")}  # seconds
 
     async def complete(self, prompt: Prompt, n: int, sampling: Sampling, seed: int) -> Reply:
         """Return `n` replies of about 1,300 characters; one in twenty holds no program."""
@@ -94,8 +99,9 @@ class SimulatedModel:
         texts = [_reply(rng) for _ in range(n)]
         self.cpu += time.thread_time() - before
         await asyncio.sleep(seconds)
-        self.began.append((start, loop.time()))
-        self.work.append(("refine" if "earlier attempt" in prompt.text else "sample", seconds))
+        self.starts.append(start)
+        self.ends.append(loop.time())
+        self.work["refine" if "earlier attempt" in prompt.text else "sample"].append(seconds)
         return Reply(tuple(Completion(text, len(text) // 4, "stop") for text in texts), len(prompt.text) // 4)
 
     def count_tokens(self, prompts: Sequence[Prompt]) -> None:
@@ -153,13 +159,13 @@ def _tasks(count: int) -> list[Task]:
     return [Task(f"task{i}", tuple(four[:3]), tuple(four[3:])) for i, four in enumerate(examples)]
 
 
-def idle_share(began: Sequence[tuple[float, float]]) -> float:
+def idle_share(starts: Sequence[float], ends: Sequence[float]) -> float:
     """The share of the places left free, from the first request until the last one is sent.
 
     After that there is no more work to give: the model runs empty whatever the engine does.
     """
-    first, last = min(start for start, _ in began), max(start for start, _ in began)
-    busy = sum(min(end, last) - start for start, end in began)
+    first, last = min(starts), max(starts)
+    busy = sum(min(end, last) - start for start, end in zip(starts, ends, strict=True))
     return 1 - busy / ((last - first) * IN_FLIGHT)
 
 
@@ -181,7 +187,27 @@ def _makespan(seconds: Sequence[float]) -> float:
     return max(free)
 
 
-def measure(count: int, per_task: int, folder: Path) -> dict[str, float]:
+@dataclass(slots=True)
+class Growth:
+    """What is measured each time that so many completions more are there; `look` goes on by itself."""
+
+    archive: Path
+    progress: Progress
+    step: int
+    points: list[dict[str, float]] = field(default_factory=list)
+
+    def look(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Measure if it is time to, and again after a second of the loop's clock."""
+        if self.progress.completions >= self.step * (len(self.points) + 1):
+            resident = int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
+            size = self.archive.stat().st_size
+            mb = {"memory_mb": round(resident / 1e6), "archive_mb": round(size / 1e6, 1)}
+            self.points.append({"completions": self.progress.completions, **mb})
+            print(self.points[-1], file=sys.stderr, flush=True)
+        loop.call_later(1.0, self.look, loop)
+
+
+def measure(count: int, per_task: int, folder: Path) -> dict[str, Any]:
     """Search `count` tasks with `per_task` programs each, half of them refinements; return the figures."""
     options = {
         "samples": per_task // 2, "refinements": per_task // 2, "samples_per_request": min(50, per_task // 2),
@@ -191,31 +217,30 @@ def measure(count: int, per_task: int, folder: Path) -> dict[str, float]:
     asker = make_asker(model, config)
     plan = make_plan({task.id: task for task in tasks}, asker, config)
     run, progress = RunFolder(folder), Progress(count, count * per_task, {})
-    loop = JumpingLoop()
+    loop, growth = JumpingLoop(), Growth(run.archive, progress, count * per_task // POINTS)
     snapshots: queue.SimpleQueue[Snapshot | None] = queue.SimpleQueue()
     with ArchiveWriter(run.archive) as archive, asyncio.Runner(loop_factory=lambda: loop) as runner:
         sandbox = SimulatedSandbox(tasks)
         before, started = time.thread_time(), loop.time()
+        loop.call_soon(growth.look, loop)
         runner.run(search_all(plan, Bench(asker, sandbox, archive, config, progress), run, snapshots))
         cpu, clock = time.thread_time() - before - model.cpu - sandbox.cpu, loop.time() - started
-    kinds: dict[str, list[float]] = {"sample": [], "refine": []}
-    for kind, seconds in model.work:
-        kinds[kind].append(seconds)
-    rounds = in_rounds(kinds["sample"], kinds["refine"], config.islands * count)
-    every = [*kinds["sample"], *kinds["refine"]]
+    rounds = in_rounds(model.work["sample"], model.work["refine"], config.islands * count)
+    every = [*model.work["sample"], *model.work["refine"]]
     batches = sum(max(every[start : start + IN_FLIGHT]) for start in range(0, len(every), IN_FLIGHT))
     return {
         "programs": progress.programs,
         "completions": progress.completions,
-        "requests": len(model.began),
+        "requests": len(every),
         "hours_searched": round(clock / 3600, 2),
-        "idle_percent": round(100 * idle_share(model.began), 2),
+        "idle_percent": round(100 * idle_share(model.starts, model.ends), 2),
         "times_faster_than_rounds": round(rounds / clock, 2),
         "times_faster_than_batches": round(batches / clock, 2),
         "cpu_ms_per_program": round(1000 * cpu / progress.completions, 3),
         "peak_memory_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
         "archive_mb": round(run.archive.stat().st_size / 1e6, 1),
         "archive_bytes_per_program": round(run.archive.stat().st_size / progress.completions),
+        "growth": growth.points,
     }
 
 

@@ -72,10 +72,17 @@ class Completion:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """All completions of one request, and the prompt's length in tokens."""
+    """All completions of one request.
+
+    Attributes:
+        completions: one per completion asked for.
+        prompt_tokens: length of the prompt.
+        cost: what the request cost in US dollars; None where that is unknown.
+    """
 
     completions: tuple[Completion, ...]
     prompt_tokens: int
+    cost: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +99,7 @@ class Capabilities:
         adapters: LoRA adapters can be loaded while it runs.
         context_length: prompt and reply together, in tokens; None where unknown.
         max_concurrency: requests worth having under way at once.
+        priced: replies say what they cost (0 where a model is free).
     """
 
     n: bool
@@ -103,6 +111,7 @@ class Capabilities:
     adapters: bool
     context_length: int | None
     max_concurrency: int
+    priced: bool = False
 
 
 @runtime_checkable

@@ -9,10 +9,11 @@ import importlib.util
 from collections.abc import Sequence
 from typing import Any
 
+from soar.cores import available_cores
 from soar.models.base import Capabilities, Completion, ModelError, Prompt, Reply, Sampling
 from soar.models.pool import WorkerPool
 from soar.models.tokens import encode_prompt
-from soar.models.worker import Worker, available_cores
+from soar.models.worker import Worker
 from soar.training.adapter import adapter_name, check_tokenizer
 
 

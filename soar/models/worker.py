@@ -17,15 +17,11 @@ from typing import Any
 
 from multiprocess.connection import Connection
 
+from soar.events import report
 from soar.models.base import ModelError
 
 RETRIES = 2
 START = "import sys; sys.path[:] = {path!r}; from soar.models.worker import serve; serve({fd}, {target!r})"
-
-
-def available_cores() -> int:
-    """Return the number of cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class Worker:
@@ -58,6 +54,7 @@ class Worker:
                 if answer is not None:
                     break
                 self._stop()
+                report("model process restarted", f"the process of {self.target} died on {method}")
             else:
                 raise ModelError(
                     f"the process of {self.target} died {1 + RETRIES} times on {method}; is there memory enough?"
@@ -126,9 +123,9 @@ def serve(fd: int, target: str) -> None:
     while True:
         try:
             method, args = connection.recv()
-        except EOFError:
+            connection.send((False, failure) if failure else _answer(made, method, args))
+        except (EOFError, BrokenPipeError):  # the parent has ended
             return
-        connection.send((False, failure) if failure else _answer(made, method, args))
 
 
 def _answer(made: object, method: str, args: tuple[Any, ...]) -> tuple[bool, Any]:

@@ -17,7 +17,9 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Literal, Self
 
+from soar.cores import available_cores
 from soar.errors import SoarError
+from soar.events import report
 from soar.sandbox.encoding import Value, encode
 from soar.sandbox.handle import TroubleError, ZygoteHandle
 from soar.sandbox.outcome import Limits, Outcome
@@ -40,7 +42,7 @@ class SandboxError(SoarError):
 class Sandbox:
     """Runs programs nobody trusts, each in a process of its own. A context manager; `close` ends all its processes.
 
-    `workers`: programs that run at the same time (default: the number of cores). `confinement`: "auto" uses the
+    `workers`: programs that run at the same time (default: one per available core). `confinement`: "auto" uses the
     layers that this system has and warns once of those that it lacks; "required" raises SandboxError if one is
     missing. Raises SandboxError when it cannot start."""
 
@@ -54,7 +56,7 @@ class Sandbox:
             raise SandboxError("programs cannot be run on Windows itself: use WSL2 (wsl --install)")
         if confinement not in ("auto", "required"):
             raise ValueError(f"confinement is 'auto' or 'required', not {confinement!r}")
-        self.workers = (os.cpu_count() or 1) if workers is None else workers
+        self.workers = available_cores() if workers is None else workers
         if self.workers < 1:
             raise ValueError(f"a sandbox needs at least 1 worker, not {workers}")
         self.limits = limits or Limits()
@@ -237,6 +239,8 @@ class _Crew:
             except (TroubleError, OSError) as error:
                 causes.append(str(error))
                 self._discard(index)
+                if not self.closed:
+                    report("sandbox worker replaced", str(error))
                 time.sleep(_PAUSE_SECONDS * (len(causes) - 1))
         raise SandboxError(f"the sandbox failed {_TRIES} times to run a program: {'; '.join(causes)}")
 

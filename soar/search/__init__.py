@@ -16,12 +16,13 @@ if TYPE_CHECKING:
     from soar.search.progress import Snapshot
     from soar.search.result import SearchResult
     from soar.search.results import SearchResults, load_run
-    from soar.search.stoppers import Programs, Seconds, StopFile, Stopper, Tokens
+    from soar.search.stoppers import Cost, Programs, Seconds, StopFile, Stopper, Tokens
     from soar.task import Task
     from soar.training import Adapter
 
 __all__ = [
     "ConfigError",
+    "Cost",
     "Programs",
     "PromptTooLongError",
     "SearchConfig",
@@ -39,6 +40,7 @@ __all__ = [
 
 _HOMES = {
     "ConfigError": "config",
+    "Cost": "stoppers",
     "Programs": "stoppers",
     "PromptTooLongError": "planning",
     "SearchConfig": "config",
@@ -97,8 +99,8 @@ def search(
         adapter: what training returned, or its folder; it must have been trained for this model and prompt set. A model
             that is given as an object keeps it. None: the base model, or what the object has loaded.
         run: folder of the run; None: a temporary one, which goes when the result does.
-        stop: when to stop before the budget is spent: `Programs(n)`, `Tokens(n)`, `Seconds(n)`, `StopFile(path)`, or
-            several joined by `|`. The result's `stopped` says why it did.
+        stop: when to stop before the budget is spent: `Programs(n)`, `Tokens(n)`, `Cost(dollars)`, `Seconds(n)`,
+            `StopFile(path)`, or several joined by `|`. The result's `stopped` says why it did.
         progress: show it; None: in a terminal or a notebook only.
         config: options of `SearchConfig`, such as samples=64, refinements=64, seed=0.
 

@@ -61,7 +61,9 @@ class Asker:
         replies = [reply for task in tasks if (reply := task.result()) is not None]
         if not replies:
             return None
-        return Reply(tuple(reply.completions[0] for reply in replies), replies[0].prompt_tokens)
+        costs = [reply.cost for reply in replies if reply.cost is not None]
+        completions = tuple(reply.completions[0] for reply in replies)
+        return Reply(completions, replies[0].prompt_tokens, sum(costs) if costs else None)
 
     async def _request(self, prompt: Prompt, n: int, sampling: Sampling, seed: int) -> Reply:
         reply = await self.model.complete(prompt, n, sampling, seed)
@@ -69,7 +71,7 @@ class Asker:
             raise ModelError(
                 f"model {self.model.name} gave {len(reply.completions)} completions where {n} were asked for"
             )
-        return Reply(tuple(_storable(completion) for completion in reply.completions), reply.prompt_tokens)
+        return replace(reply, completions=tuple(_storable(completion) for completion in reply.completions))
 
     def overlong(self, prompts: Sequence[Prompt], max_tokens: int) -> list[int | None]:
         """Return for each prompt its length in tokens where it does not fit the model's window, else None.

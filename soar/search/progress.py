@@ -24,12 +24,15 @@ class Snapshot:
         completions: at hand, those of an earlier start included; `budget`: at most, less what early stop saves.
         programs: completions with a program; `parse_failures`: completions without.
         tokens: written by the model, those of an earlier start included.
+        cost: US dollars, those of an earlier start included; None where the model does not say.
         seconds: since this start.
         programs_per_second: new programs (repeated ones included) since this start; `tokens_per_second`: new tokens.
         current: ids of the tasks under way.
         time_left: seconds, None while unknown.
         skipped: id and reason of tasks that are not searched.
         dropped: id and number of the examples that a task's prompt leaves out, for want of room.
+        events: how often what happened since this start: a lost sandbox worker replaced, a model's process restarted,
+            an earlier search resumed, a budget raised.
         stopped: why a stopper has stopped the search; None while it goes on.
         results: the results, in the last snapshot only.
     """
@@ -49,6 +52,8 @@ class Snapshot:
     time_left: float | None
     skipped: Mapping[str, str]
     dropped: Mapping[str, int]
+    events: Mapping[str, int]
+    cost: float | None = None
     stopped: str | None = None
     results: SearchResults | None = None
 
@@ -72,6 +77,8 @@ class Progress:
     new_programs: int = 0
     new_tokens: int = 0
     solved: set[str] = field(default_factory=set)
+    cost: float | None = None
+    events: dict[str, int] = field(default_factory=dict)  # written by one thread at a time, whichever
     current: dict[str, int] = field(default_factory=dict)  # task id -> completions at hand
 
     def begin(self, task_id: str) -> None:
@@ -93,6 +100,11 @@ class Progress:
             self.new_completions += len(attempts)
             self.new_programs += programs
             self.new_tokens += tokens
+
+    def spend(self, cost: float | None) -> None:
+        """Take note of what a request has cost, in US dollars; None where that is unknown."""
+        if cost is not None:
+            self.cost = (self.cost or 0.0) + cost
 
     def leave(self, task_id: str) -> int:
         """Take note that a round of a task has ended, or was left; return its completions in this round."""
@@ -129,5 +141,7 @@ class Progress:
             time_left=seconds * left / self.new_completions if self.new_completions else None,
             skipped=self.skipped,
             dropped=self.dropped,
+            events=self.events.copy(),
+            cost=self.cost,
             stopped=self.stopped,
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from soar.search.progress import Snapshot
 
@@ -26,8 +26,14 @@ def describe(snapshot: Snapshot) -> str:
     left = "" if snapshot.time_left is None else f", about {_clock(snapshot.time_left)} left"
     return (
         f"{snapshot.tasks_done}/{snapshot.tasks_total} tasks, {snapshot.solved_examples} solved on their examples, "
-        f"{snapshot.completions}/{snapshot.budget} completions, {snapshot.programs_per_second:.1f} programs/s{left}"
+        f"{snapshot.completions}/{snapshot.budget} completions, {snapshot.programs_per_second:.1f} programs/s"
+        f"{'' if snapshot.cost is None else f', ${snapshot.cost:.2f}'}{left}" + events_text(snapshot.events)
     )
+
+
+def events_text(events: Mapping[str, int]) -> str:
+    """What happened and how often: `; sandbox worker replaced: 2`."""
+    return "".join(f"; {kind}: {count}" for kind, count in events.items())
 
 
 def say(line: str) -> None:

@@ -64,6 +64,7 @@ class Stats:
         broken_rules: how many attempts break each eligibility rule.
         tokens: written by the model; `prompt_tokens`: read, once per request.
         run_seconds: CPU time of the programs.
+        cost: US dollars; None where the model did not say.
     """
 
     completions: int
@@ -80,6 +81,7 @@ class Stats:
     tokens: int
     prompt_tokens: int
     run_seconds: float
+    cost: float | None
 
 
 class SearchResult:
@@ -181,6 +183,7 @@ class SearchResult:
             tokens=counts["tokens"],
             prompt_tokens=counts["prompt_tokens"],
             run_seconds=scan.seconds,
+            cost=self._archive.cost(self.task.content_hash, self._config.iteration),
         )
 
     def to_json(self) -> dict[str, Any]:

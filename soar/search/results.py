@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
-from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +12,7 @@ from soar.archive import Archive
 from soar.export import to_dataset, to_parquet
 from soar.search.config import SearchConfig
 from soar.search.result import SearchResult
+from soar.search.results_view import results_to_html, results_to_rich, results_to_text
 from soar.search.run_folder import RunFolder
 from soar.task import Task
 
@@ -35,6 +35,8 @@ class Summary:
         examples_solved: number of tasks with an eligible program that solves all examples.
         completions, parse_failures, programs, unique_outputs, tokens: in sum over the tasks, as in `Stats`.
         failures: attempts that failed to run, by status.
+        prompt_tokens: read by the model, once per request.
+        cost: US dollars, in sum over the tasks whose cost is known; None where none is.
     """
 
     tasks: int
@@ -52,6 +54,8 @@ class Summary:
     unique_outputs: int
     failures: dict[str, int]
     tokens: int
+    prompt_tokens: int
+    cost: float | None
 
 
 class SearchResults(Mapping[str, SearchResult]):
@@ -94,12 +98,18 @@ class SearchResults(Mapping[str, SearchResult]):
         return len(self._tasks)
 
     @property
+    def events(self) -> dict[str, int]:
+        """How often what happened on the way, over all starts; see `Snapshot.events`."""
+        return RunFolder(self.run).events()
+
+    @property
     def summary(self) -> Summary:
         """How much is solved, in all readings; the first call reads the whole archive, a task at a time."""
         results = list(self.values())
         graded = [result for result in results if result.hits and None not in result.hits]
         outputs = [hit for result in graded for hit in result.hits]
         stats = [result.stats for result in results]
+        costs = [one.cost for one in stats if one.cost is not None]
         mean_solved = _mean([_mean(result.hits) for result in graded])
         oracle = _mean([_mean(result.reached) for result in graded])
         return Summary(
@@ -118,6 +128,8 @@ class SearchResults(Mapping[str, SearchResult]):
             unique_outputs=sum(one.unique_outputs for one in stats),
             failures=dict(sorted(sum((Counter(one.failures) for one in stats), Counter[str]()).items())),
             tokens=sum(one.tokens for one in stats),
+            prompt_tokens=sum(one.prompt_tokens for one in stats),
+            cost=sum(costs) if costs else None,
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -145,21 +157,13 @@ class SearchResults(Mapping[str, SearchResult]):
         return f"<SearchResults of {len(self)} tasks in {self.run}>"
 
     def __str__(self) -> str:
-        return "\n".join([*(result.summary() for result in self.values()), *_lines(self.summary)])
+        return results_to_text(self)
 
     def __rich__(self) -> RenderableType:
-        from rich.console import Group
-        from rich.table import Table
-
-        table = Table("task", "solved", "attempts", "programs", "solve all examples", "failed to run")
-        for result in self.values():
-            table.add_row(*_row(result))
-        return Group(table, *_lines(self.summary))
+        return results_to_rich(self)
 
     def _repr_html_(self) -> str:
-        header = "<tr><th>task<th>solved<th>attempts<th>programs<th>solve all examples<th>failed to run</tr>"
-        rows = "".join("<tr><td>" + "<td>".join(map(escape, _row(result))) + "</tr>" for result in self.values())
-        return f"<table>{header}{rows}</table>" + "".join(f"<p>{escape(line)}</p>" for line in _lines(self.summary))
+        return results_to_html(self)
 
 
 def load_run(run: str | Path, iteration: int | None = None) -> SearchResults:
@@ -180,35 +184,3 @@ def load_run(run: str | Path, iteration: int | None = None) -> SearchResults:
 
 def _mean(values: list[Any]) -> float | None:
     return sum(values) / len(values) if values else None
-
-
-def _row(result: SearchResult) -> tuple[str, ...]:
-    if result.skipped:
-        return (result.task.id, f"not searched: {result.skipped}", "0", "0", "0", "0")
-    stats = result.stats
-    solved = {True: "yes", False: "no", None: "unknown"}[result.solved]
-    failed = stats.errors + stats.timeouts + stats.other_failures
-    return (result.task.id, solved, *map(str, (stats.completions, stats.programs, stats.solving_examples, failed)))
-
-
-def _lines(summary: Summary) -> list[str]:
-    """The summary in words."""
-    lines = []
-    if summary.mean_solved is not None and summary.outputs_solved is not None and summary.oracle is not None:
-        lines.append(
-            f"Solved: {summary.tasks_solved} of {summary.graded} tasks with every test input right; "
-            f"{summary.mean_solved:.2%} as mean over tasks (the paper's reading), {summary.outputs_solved:.2%} of all "
-            f"test outputs (Kaggle's); oracle {summary.oracle:.2%}, which the vote misses by "
-            f"{100 * (summary.gap or 0):.2f} points"
-        )
-    lines.append(
-        f"Programs that solve all examples: in {summary.examples_solved} of {summary.tasks} tasks; "
-        f"{summary.completions} completions, {summary.programs} programs, {summary.parse_failures} without a program"
-    )
-    if summary.completions:
-        parts = {"no program": summary.parse_failures, **summary.failures}
-        rates = ", ".join(f"{name} {count / summary.completions:.1%}" for name, count in parts.items())
-        lines.append(f"Failed: {rates} of the completions; {summary.unique_outputs} different answers to tests")
-    if summary.searched < summary.tasks:
-        lines.append(f"Not searched: {summary.tasks - summary.searched} tasks")
-    return lines

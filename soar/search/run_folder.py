@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,10 +70,11 @@ class RunFolder:
         prompt_sets: Mapping[str, PromptSet],
         tasks: Mapping[str, Task],
         skipped: Mapping[str, str],
-    ) -> None:
+    ) -> str:
         """Write down what is searched, or check that it is what the folder already holds. Call it as the only writer.
 
         Tasks may be added, and budgets raised. `skipped` are those of the tasks that are not searched, and why.
+        Returns which budgets were raised ("samples from 16 to 32"), "" where none was.
 
         Raises:
             ConfigError: something differs that would falsify the run; names the field, the old and the new value.
@@ -88,12 +90,16 @@ class RunFolder:
             "options": options,
             "skipped": dict(skipped),
         }
+        raised = ""
         if old := rounds.get(str(config.iteration)):
             self._check(old, new)
+            pairs = [(name, old["options"][name], options[name]) for name in BUDGETS]
+            raised = ", ".join(f"{name} from {before} to {now}" for name, before, now in pairs if now > before)
             new["prompt_set_hashes"] = old["prompt_set_hashes"] | new["prompt_set_hashes"]
             before = {id: reason for id, reason in old.get("skipped", {}).items() if id not in tasks}
             new["skipped"] = before | new["skipped"]
         self.adopt((rounds | {str(config.iteration): new}, known))
+        return raised
 
     def joined(self, other: RunFolder) -> Description:
         """Return what describes both runs as one; of different budgets the larger counts.
@@ -127,8 +133,19 @@ class RunFolder:
 
     def log(self, line: Mapping[str, Any]) -> None:
         """Append a line to `metrics.jsonl`."""
-        with (self.path / "metrics.jsonl").open("a", encoding="utf-8") as file:
-            file.write(json.dumps(line) + "\n")
+        with (self.path / "metrics.jsonl").open("a+b") as file:
+            torn = file.tell() > 0 and (file.seek(-1, os.SEEK_END), file.read())[1] != b"\n"
+            file.write(b"\n" * torn + json.dumps(line).encode() + b"\n")
+
+    def events(self) -> dict[str, int]:
+        """Return how often what happened, by the kinds of events that `metrics.jsonl` holds."""
+        return dict(Counter(line["event"] for line in self.metrics() if "event" in line))
+
+    def metrics(self) -> list[dict[str, Any]]:
+        """Return the lines of `metrics.jsonl`, without those that a kill or a full disk has cut short."""
+        path = self.path / "metrics.jsonl"
+        lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+        return [json.loads(line) for line in lines if line.startswith("{") and line.endswith("}")]
 
     def _check(self, old: dict[str, Any], new: dict[str, Any]) -> None:
         for field in ("model", "adapter", "prompt_set"):

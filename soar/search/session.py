@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import tempfile
+import time
 import weakref
 from collections.abc import Generator, Iterable, Mapping
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from soar.archive_writer import ArchiveWriter
+from soar.events import told_to
 from soar.models.base import LanguageModel
 from soar.sandbox import Limits, Sandbox
 from soar.search.config import ConfigError, SearchConfig
@@ -45,20 +46,41 @@ def run_session(
     with ExitStack() as stack:
         limits = Limits(seconds=config.seconds, memory_mb=config.memory_mb)
         # The sandbox comes first: its process should be small and begin before a model brings torch.
-        sandbox = stack.enter_context(Sandbox(workers=config.workers or os.cpu_count() or 1, limits=limits))
+        sandbox = stack.enter_context(Sandbox(workers=config.workers, limits=limits))
         opened = _open(model, stack)
         trained = _load(opened, adapter)
+        if stop is not None:
+            stop.check(opened)
         asker = make_asker(opened, config)
         plan = make_plan(wanted, asker, config)
         if trained is not None:
             trained.check(opened.name, plan.prompt_sets)
         archive = stack.enter_context(ArchiveWriter(folder.archive))
-        folder.claim(config, opened, plan.prompt_sets, wanted, plan.skipped)
+        raised = folder.claim(config, opened, plan.prompt_sets, wanted, plan.skipped)
         budget = len(plan.work) * (config.samples + config.refinements)
         progress = Progress(len(plan.work), budget, plan.skipped, plan.dropped, stop)
+        progress.spend(archive.cost(iteration=config.iteration))
+        note = _Notes(folder, progress)
+        if at_hand := archive.counts(iteration=config.iteration)["completions"]:
+            note("search resumed", f"with {at_hand} completions at hand")
+        if raised:
+            note("budget raised", raised)
+        stack.enter_context(told_to(note))
         yield from run_engine(plan, Bench(asker, sandbox, archive, config, progress), folder)
     results = SearchResults(folder, wanted, config, plan.skipped, progress.stopped, keep=temporary)
     yield replace(progress.snapshot(), results=results)
+
+
+@dataclass(frozen=True, slots=True)
+class _Notes:
+    """Counts events, and writes each down at once: it should outlive whatever happens next."""
+
+    folder: RunFolder
+    progress: Progress
+
+    def __call__(self, kind: str, detail: str) -> None:
+        self.progress.events[kind] = self.progress.events.get(kind, 0) + 1
+        self.folder.log({"event": kind, "detail": detail, "time": time.time()})
 
 
 class _TemporaryFolder:

@@ -15,7 +15,10 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
+from soar.search.config import ConfigError
+
 if TYPE_CHECKING:
+    from soar.models.base import LanguageModel
     from soar.search.progress import Snapshot
 
 
@@ -25,6 +28,9 @@ class Stopper:
     def reason(self, snapshot: Snapshot) -> str | None:
         """Return why the search stops now, None where it goes on. Asked before each request to the model."""
         raise NotImplementedError
+
+    def check(self, model: LanguageModel) -> None:
+        """Raise ConfigError where it cannot do its work with this model; called before anything is sent."""
 
     def __or__(self, other: Stopper) -> Stopper:
         return AnyOf((self, other))
@@ -40,6 +46,11 @@ class AnyOf(Stopper):
         """Return the reason of the first that has one."""
         reasons = (stopper.reason(snapshot) for stopper in self.stoppers)
         return next((reason for reason in reasons if reason is not None), None)
+
+    def check(self, model: LanguageModel) -> None:
+        """Check each of them."""
+        for stopper in self.stoppers:
+            stopper.check(model)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +73,29 @@ class Tokens(Stopper):
     def reason(self, snapshot: Snapshot) -> str | None:
         """Return how many there are."""
         return f"{snapshot.tokens} tokens of {self.n} allowed" if snapshot.tokens >= self.n else None
+
+
+@dataclass(frozen=True, slots=True)
+class Cost(Stopper):
+    """Stops once the search has cost so many US dollars, those of earlier starts included.
+
+    Requests under way come on top. A model whose capabilities say that it knows no prices is refused.
+    """
+
+    dollars: float
+
+    def reason(self, snapshot: Snapshot) -> str | None:
+        """Return what it has cost."""
+        cost = snapshot.cost
+        return None if cost is None or cost < self.dollars else f"${cost:.4f} of ${self.dollars:g} allowed"
+
+    def check(self, model: LanguageModel) -> None:
+        """Raise ConfigError where the model does not say what its replies cost."""
+        if not model.capabilities.priced:
+            raise ConfigError(
+                f"a limit of ${self.dollars:g} cannot be kept: model {model.name} does not say what its replies cost; "
+                "limit tokens or seconds instead"
+            )
 
 
 @dataclass(frozen=True, slots=True)

@@ -260,7 +260,8 @@ class TaskSearch:
         async with asyncio.TaskGroup() as group:
             jobs = [group.create_task(self._run(prompt.prefill, completion)) for completion in reply.completions]
         records = [job.result() for job in jobs]
-        bench.archive.record(request, reply.prompt_tokens, self.input_hashes, records)
+        bench.archive.record(request, reply.prompt_tokens, self.input_hashes, records, reply.cost)
+        bench.progress.spend(reply.cost)
         for record in records:
             if record.program is not None:  # from now on the archive knows what it did
                 self.runs.pop(record.program.hash, None)

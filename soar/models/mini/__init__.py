@@ -10,9 +10,10 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+from soar.cores import available_cores
 from soar.models.base import Capabilities, Completion, ModelError, Prompt, Reply, Sampling
 from soar.models.pool import WorkerPool
-from soar.models.worker import Worker, available_cores
+from soar.models.worker import Worker
 from soar.training.adapter import adapter_name
 
 WEIGHTS = Path(__file__).parent / "weights"
