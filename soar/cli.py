@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from soar.cli_iterate import iterate
+from soar import cli_evaluation, cli_iterate
 from soar.errors import SoarError
 
 if TYPE_CHECKING:
@@ -28,7 +28,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
 )
-app.command()(iterate)
 SETS = "arc-agi-1/training, arc-agi-1/evaluation, arc-agi-2/training, arc-agi-2/evaluation"
 
 
@@ -180,6 +179,11 @@ def show(
     from rich.console import Console
 
     console = Console()
+    if (Path(what) / "loop.json").exists() and task is None:
+        from soar.loop import load_report
+
+        console.print(load_report(what))
+        return
     if (Path(what) / "archive.sqlite").exists():
         _show_run(what, task, every)
         return
@@ -223,6 +227,10 @@ def doctor() -> None:
 
     for line in report():
         typer.echo(line)
+
+
+for _command in (cli_evaluation.evaluate, cli_evaluation.compare, cli_evaluation.vote, cli_iterate.iterate):
+    app.command()(_command)
 
 
 def _tasks(name: str) -> TaskSet | Task:

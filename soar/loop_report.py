@@ -37,15 +37,20 @@ class Round:
         set: "training", "held-out" or "target".
         number: the round.
         evaluation: of the search.
-        rows: made of it, by kind; empty where nothing was learnt from it.
+        learnt: what hindsight made of it (`HindsightReport.to_json`); None where nothing was learnt from it.
         minutes: of each stage by its kind: "search", "hindsight", "training".
     """
 
     set: str
     number: int
     evaluation: Evaluation
-    rows: dict[str, int]
+    learnt: dict[str, Any] | None
     minutes: dict[str, float]
+
+    @property
+    def rows(self) -> dict[str, int]:
+        """Number of rows of each kind that were made of it; empty where nothing was learnt from it."""
+        return {} if self.learnt is None else self.learnt["rows"]
 
     @property
     def title(self) -> str:
@@ -200,9 +205,28 @@ def load_report(run: str | Path, stopped: str | None = None) -> LoopReport:
 def write_report(run: Path) -> LoopReport:
     """Write `report.md` and `report.json` of what the loop in a folder has brought so far, and the plots; return it."""
     report = load_report(run)
+    _draw(report)
     write_json(run / "report.json", report.to_json())
     (run / "report.md").write_text(report.markdown(), encoding="utf-8")
     return report
+
+
+def _draw(report: LoopReport) -> None:
+    """Draw what there is into `plots`, as .svg and .png."""
+    from soar import plots
+
+    groups = {name: [one.evaluation for one in report.of(name)] for name in dict.fromkeys(r.set for r in report.rounds)}
+    drawn = {"solved-by-round": plots.solved_by_round(groups)}
+    distances = ("distance_solved", "distance_unsolved")
+    if any(one.evaluation.summary[name] is not None for one in report.rounds for name in distances):
+        drawn["diversity-by-round"] = plots.diversity_by_round(groups)
+    for name, evaluations in groups.items():
+        drawn[f"solved-by-completions-{name}"] = plots.solved_by_completions(evaluations)
+    reports = [one.learnt for one in report.of("training") if one.learnt is not None]
+    if reports:
+        drawn["rows-by-bin"] = plots.rows_by_bin(reports)
+    for name, plot in drawn.items():
+        plot.save(report.run / "plots" / name)
 
 
 def _rounds(name: str, run: Path, minutes: dict[str, float]) -> Iterator[Round]:
@@ -213,9 +237,11 @@ def _rounds(name: str, run: Path, minutes: dict[str, float]) -> Iterator[Round]:
         number = int(file.parent.name.split("-")[1])
         evaluation = Evaluation.from_json(json.loads(file.read_text(encoding="utf-8")))
         report = file.parent / "report.json"
-        rows = json.loads(report.read_text(encoding="utf-8"))["rows"] if report.exists() else {}
+        learnt = json.loads(report.read_text(encoding="utf-8")) if report.exists() else None
         kinds = {kind: minutes.get(f"{before}{kind} {number}") for kind in ("search", "hindsight", "training")}
-        yield Round(name, number, evaluation, rows, {kind: value for kind, value in kinds.items() if value is not None})
+        yield Round(
+            name, number, evaluation, learnt, {kind: value for kind, value in kinds.items() if value is not None}
+        )
 
 
 def _minutes(file: Path) -> tuple[dict[str, float], tuple[str, ...]]:

@@ -222,7 +222,10 @@ class Stages:
 
 def _save_whole(dataset: Dataset, folder: Path) -> None:
     """Save a dataset so that its folder is there only once all of it is."""
+    from soar.training.folder import no_bars
+
     draft = folder.with_name(f"{folder.name}.new")
     shutil.rmtree(draft, ignore_errors=True)
-    dataset.save_to_disk(str(draft))
+    with no_bars():
+        dataset.save_to_disk(str(draft))
     os.replace(draft, folder)

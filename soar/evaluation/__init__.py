@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from soar.evaluation.comparison import Comparison, compare, differences
+from soar.evaluation.ensemble import Ensemble, vote_runs
 from soar.evaluation.evaluation import CurvePoint, Evaluation, evaluate, summarize
 from soar.evaluation.figures import EvaluationError
 from soar.evaluation.rows import TaskRow
@@ -11,6 +12,7 @@ from soar.evaluation.statistics import Estimate, bootstrap, bootstrap_difference
 __all__ = [
     "Comparison",
     "CurvePoint",
+    "Ensemble",
     "Estimate",
     "Evaluation",
     "EvaluationError",
@@ -23,4 +25,5 @@ __all__ = [
     "mcnemar",
     "pass_at_k",
     "summarize",
+    "vote_runs",
 ]

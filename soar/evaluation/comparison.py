@@ -8,7 +8,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from soar.evaluation.evaluation import Evaluation, aligned, shown
-from soar.evaluation.figures import FIGURES, EvaluationError, figures_for, parts
+from soar.evaluation.figures import EvaluationError, figures_for, named_figures, parts
 from soar.evaluation.rows import TaskRow
 from soar.evaluation.statistics import Estimate, bootstrap_difference, mcnemar
 
@@ -54,7 +54,8 @@ class Comparison:
         return lines + ([f"{self.left_out} tasks left out: not in both, or answers unknown"] if self.left_out else [])
 
     def _rows(self) -> list[tuple[str, str]]:
-        known = [(figure, self.differences[name]) for name, figure in FIGURES.items() if name in self.differences]
+        ks = sorted({int(name.partition("pass@")[2]) for name in self.differences if "pass@" in name})
+        known = [(figure, self.differences.get(name)) for name, figure in named_figures(ks).items()]
         return [(figure.title, shown(figure, value, signed=True)) for figure, value in known if value is not None]
 
     def __str__(self) -> str:

@@ -8,9 +8,10 @@ from functools import cached_property
 from html import escape
 from typing import TYPE_CHECKING, Any, Self
 
-from soar.evaluation.figures import EvaluationError, Figure, Table, curve_figure, estimate, figures_for
-from soar.evaluation.rows import Embed, TaskRow, budgets, measure
+from soar.evaluation.figures import EvaluationError, Figure, Table, curve_figure, estimate, figures_for, pass_figure
+from soar.evaluation.rows import TaskRow, budgets, measure
 from soar.evaluation.statistics import Estimate
+from soar.hindsight.embedding import load_embedder
 from soar.search.results import SearchResults
 from soar.voting import Weighting
 
@@ -35,7 +36,7 @@ class Evaluation:
 
     Attributes:
         label: of the run, for tables and plots.
-        model, adapter, iteration, seed: of the search.
+        model, adapter, iteration, seed: of the search; the last three None where several were joined.
         vote_c, vote_weight: of the vote, see `soar.voting.vote`.
         per_task: a row per task, those that were not searched included.
     """
@@ -43,8 +44,8 @@ class Evaluation:
     label: str
     model: str
     adapter: str | None
-    iteration: int
-    seed: int
+    iteration: int | None
+    seed: int | None
     vote_c: float
     vote_weight: Weighting
     per_task: tuple[TaskRow, ...] = field(repr=False)
@@ -64,13 +65,9 @@ class Evaluation:
             found.append(CurvePoint(budget, vote, oracle))
         return found
 
-    def figure(self, name: str) -> Estimate | None:
-        """Return one figure by its name in `summary`, or "pass@k", "sampled_pass@k" for any k."""
-        kind, _, k = name.partition("pass@")
-        known = figures_for([self.per_task], [int(k)] if k else [])
-        if name not in known or kind not in ("", "sampled_", name):
-            raise KeyError(f"no figure {name!r}; there are {', '.join(self.summary)}")
-        return estimate([self.per_task], known[name])
+    def pass_at(self, k: int, sampled: bool = False) -> Estimate | None:
+        """Return mean pass@k over tasks for any k; of the sampling phase alone if `sampled`."""
+        return estimate([self.per_task], pass_figure(k, sampled))
 
     def to_json(self) -> dict[str, Any]:
         """All as JSON data: the same search gives the same data. Figures are written too, for readers without soar."""
@@ -130,7 +127,7 @@ class Evaluation:
 def evaluate(
     results: SearchResults,
     *,
-    embed: Embed | None = None,
+    embedder: str | None = "ngrams",
     c: float | None = None,
     weight: Weighting | None = None,
     progress: bool = False,
@@ -139,12 +136,13 @@ def evaluate(
 
     Args:
         results: of `soar.search` or `load_run`.
-        embed: sources -> embeddings, shape (sources, dimensions), for the distances; None: they are not measured.
+        embedder: for the distances, see `soar.hindsight.embedding.load_embedder`; None: they are not measured.
         c, weight: of the vote; None: as the search was told.
         progress: show a bar.
     """
     config = results.config
     c, weight = config.vote_c if c is None else c, weight or config.vote_weight
+    embed = None if embedder is None else load_embedder(embedder).embed
     rows = [measure([results[id]], c, weight, embed)[0] for id in watched(list(results), progress)]
     model, adapter = results.model
     label = f"{results.run.name}@{config.iteration}"

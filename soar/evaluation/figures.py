@@ -115,18 +115,20 @@ FIGURES: dict[str, Figure] = {
 }
 
 
+def named_figures(ks: Sequence[int], sampled_ks: Sequence[int] | None = None) -> dict[str, Figure]:
+    """Return all figures by name, with pass@k for each k, of all completions and of the sampled ones."""
+    every = {f"pass@{k}": pass_figure(k) for k in ks}
+    sampled = {f"sampled_pass@{k}": pass_figure(k, sampled=True) for k in (ks if sampled_ks is None else sampled_ks)}
+    return FIGURES | every | sampled
+
+
 def figures_for(table: Table, ks: Sequence[int] | None = None) -> dict[str, Figure]:
-    """Return all figures by name, with pass@k for each k; None: for the powers of two up to the most completions."""
+    """Return `named_figures` for these k; None: for the powers of two up to the most completions of a task."""
+    if ks is not None:
+        return named_figures(ks)
     rows = [row for seed in table for row in seed]
-    most = {
-        "pass@{}": max((row.completions for row in rows), default=0),
-        "sampled_pass@{}": max((row.samples for row in rows), default=0),
-    }
-    named: dict[str, Figure] = {}
-    for name, limit in most.items():
-        wanted = ks if ks is not None else [1 << power for power in range(limit.bit_length())]
-        named |= {name.format(k): pass_figure(k, name.startswith("sampled")) for k in wanted}
-    return FIGURES | named
+    most = [max((row.completions for row in rows), default=0), max((row.samples for row in rows), default=0)]
+    return named_figures(*([1 << power for power in range(limit.bit_length())] for limit in most))
 
 
 def parts(table: Table, figure: Figure) -> tuple[Floats, Floats]:

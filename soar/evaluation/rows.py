@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -9,6 +10,7 @@ from itertools import chain
 from typing import TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from soar.program import Attempt
 from soar.sandbox.outcome import Outcome
@@ -17,7 +19,7 @@ from soar.search.scan import Scan
 from soar.task import Task, Value, matches, pixel_accuracy
 from soar.voting import Prediction, Tally, Weighting, answer
 
-Embed: TypeAlias = Callable[[Sequence[str]], np.ndarray]
+Embed: TypeAlias = Callable[[Sequence[str]], NDArray[np.floating]]
 EMBED_AT_ONCE = 512  # sources whose embeddings are in memory together
 _NOTHING = Outcome("skipped")  # what a reply without a program does
 
@@ -130,7 +132,7 @@ def measure(
         marks.sort(key=lambda mark: mark.place)
     points, predictions = _replay(task, marks, c, weight, budgets(len(marks)) if known else [])
     counts = [result.counts() for result in results]
-    costs = [count.get("cost") for count in counts]
+    costs = [result.cost() for result in results]
     reasons = [result.skipped for result in results]
     row = TaskRow(
         task_id=task.id,
@@ -151,7 +153,7 @@ def measure(
         unique_outputs=len(seen.scan.outputs),
         tokens=sum(count["tokens"] for count in counts),
         prompt_tokens=sum(count["prompt_tokens"] for count in counts),
-        cost=None if None in costs else sum(costs),  # type: ignore[arg-type]
+        cost=None if None in costs else math.fsum(cost for cost in costs if cost is not None),
         distance=None if embed is None else mean_distance(seen.sources, embed),
         curve=tuple(points) if known and len(results) == 1 else None,
     )
@@ -173,7 +175,7 @@ def mean_distance(sources: Counter[str], embed: Embed) -> float | None:
     total, own, count = np.zeros(1), 0.0, sources.total()
     if count < 2:
         return None
-    texts = list(sources)
+    texts = sorted(sources)
     for start in range(0, len(texts), EMBED_AT_ONCE):
         block = texts[start : start + EMBED_AT_ONCE]
         vectors = np.asarray(embed(block), dtype=np.float64)

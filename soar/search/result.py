@@ -162,6 +162,10 @@ class SearchResult:
         """Numbers of requests, completions, parse failures, distinct programs, tokens of replies and prompts."""
         return self._archive.counts(self.task.content_hash, self._config.iteration)
 
+    def cost(self) -> float | None:
+        """What its requests cost in US dollars; None where the model did not say."""
+        return self._archive.cost(self.task.content_hash, self._config.iteration)
+
     @cached_property
     def stats(self) -> Stats:
         """What it cost and met."""

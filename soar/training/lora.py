@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from soar.models.worker import available_cores
+from soar.cores import available_cores
 from soar.training.adapter import Adapter, base_source
 from soar.training.config import TrainingConfig, TrainingError
 from soar.training.folder import CURVE, LOG, begin, finished, name_of, tidy

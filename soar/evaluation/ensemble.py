@@ -1,0 +1,135 @@
+"""One vote over the attempts of several runs: other models, seeds or iterations, of the same tasks or not."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+from soar.evaluation.evaluation import Evaluation, evaluate, shown, watched
+from soar.evaluation.figures import FIGURES, EvaluationError
+from soar.evaluation.rows import TaskRow, measure
+from soar.hindsight.embedding import load_embedder
+from soar.search.result import SearchResult
+from soar.search.results import SearchResults
+from soar.voting import Prediction, Weighting
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+READINGS = ("mean_solved", "outputs_solved", "tasks_solved", "oracle")
+
+
+@dataclass(frozen=True)
+class Ensemble:
+    """What several runs predict together, beside what each predicts alone; prints itself, draws itself in a notebook.
+
+    Attributes:
+        evaluation: of the joint vote; without a curve, since completions of several runs have no common order.
+        members: of each run, by the same vote, in the order given.
+        predictions: by task id, at most two each, best first.
+    """
+
+    evaluation: Evaluation
+    members: tuple[Evaluation, ...]
+    predictions: dict[str, list[Prediction]] = field(repr=False)
+
+    def to_json(self) -> dict[str, Any]:
+        """Predictions, and the figures of each run and of all together, as JSON data."""
+        return {
+            "vote": {"c": self.evaluation.vote_c, "weight": self.evaluation.vote_weight},
+            "runs": {one.label: _readings(one) for one in self.members},
+            "ensemble": _readings(self.evaluation),
+            "predictions": {id: [asdict(one) for one in found] for id, found in self.predictions.items()},
+        }
+
+    def _table(self) -> tuple[list[str], list[list[str]]]:
+        header = ["run", "tasks", *(FIGURES[name].title for name in READINGS)]
+        rows = []
+        for one in (*self.members, self.evaluation):
+            found = [(FIGURES[name], one.summary[name]) for name in READINGS]
+            texts = ["unknown" if value is None else shown(figure, value) for figure, value in found]
+            rows.append([one.label, str(len(one.per_task)), *texts])
+        return header, rows
+
+    def __str__(self) -> str:
+        header, rows = self._table()
+        return "\n".join("; ".join(f"{name}: {cell}" for name, cell in zip(header, row, strict=True)) for row in rows)
+
+    def __rich__(self) -> RenderableType:
+        from rich.table import Table
+
+        header, rows = self._table()
+        table = Table(*header)
+        for row in rows:
+            table.add_row(*row, style="bold" if row is rows[-1] else None)
+        return table
+
+    def _repr_html_(self) -> str:
+        header, rows = self._table()
+        lines = ["<tr>" + "".join(f"<td>{escape(cell)}" for cell in row) + "</tr>" for row in rows]
+        return f"<table><tr>{''.join(f'<th>{escape(name)}' for name in header)}</tr>{''.join(lines)}</table>"
+
+
+def vote_runs(
+    runs: Sequence[SearchResults],
+    *,
+    c: float = 1000,
+    weight: Weighting = "sum",
+    embedder: str | None = "ngrams",
+    progress: bool = False,
+) -> Ensemble:
+    """Vote once over the attempts of all runs, task by task; tasks are matched by their content, not by their ids.
+
+    A task that only some of the runs have is voted on by these. The order of the runs does not matter.
+
+    Args:
+        runs: results of `soar.search` or `load_run`; several iterations of one run count as several.
+        c, weight: of the vote, see `soar.voting.vote`.
+        embedder: for the distances, see `evaluate`.
+        progress: show a bar.
+
+    Raises:
+        EvaluationError: there is no run, a run is given twice, or one id stands for two different tasks.
+    """
+    _check_runs(runs)
+    members = tuple(evaluate(run, embedder=embedder, c=c, weight=weight, progress=progress) for run in runs)
+    embed = None if embedder is None else load_embedder(embedder).embed
+    by_task: dict[str, list[SearchResult]] = {}
+    for run in runs:
+        for result in run.values():
+            by_task.setdefault(result.task.content_hash, []).append(result)
+    measured: list[tuple[TaskRow, list[Prediction]]] = []
+    for task in watched(list(by_task), progress):
+        measured.append(measure(by_task[task], c, weight, embed))
+    measured.sort(key=lambda pair: pair[0].task_id)
+    twice = [id for id, count in Counter(row.task_id for row, _ in measured).items() if count > 1]
+    if twice:
+        raise EvaluationError(f"the runs have different tasks of one id: {', '.join(twice)}; rename them in one run")
+    labels = sorted(one.label for one in members)
+    joint = Evaluation(
+        label=labels[0] if len(runs) == 1 else f"all {len(runs)} runs",
+        model=" + ".join(sorted({one.model for one in members})),
+        adapter=members[0].adapter if len(runs) == 1 else None,
+        iteration=members[0].iteration if len(runs) == 1 else None,
+        seed=members[0].seed if len(runs) == 1 else None,
+        vote_c=c,
+        vote_weight=weight,
+        per_task=tuple(row for row, _ in measured),
+    )
+    return Ensemble(joint, members, {row.task_id: predictions for row, predictions in measured})
+
+
+def _check_runs(runs: Sequence[SearchResults]) -> None:
+    if not runs:
+        raise EvaluationError("no run was given: name at least one run folder")
+    names = Counter((run.run.resolve(), run.config.iteration) for run in runs)
+    for (path, iteration), count in names.items():
+        if count > 1:
+            raise EvaluationError(f"iteration {iteration} of {path} is given {count} times: its votes would count so")
+
+
+def _readings(evaluation: Evaluation) -> dict[str, Any]:
+    return {name: value and value.to_json() for name in READINGS for value in (evaluation.summary[name],)}
