@@ -10,6 +10,7 @@ ENTRY_POINT = "transform"
 _DEFINES = re.compile(rf"^(async\s+)?def\s+{ENTRY_POINT}\s*\(", re.MULTILINE)
 _THINKING = re.compile(r"<(think|thinking|thought|reasoning)>.*?(</\1>|\Z)", re.DOTALL | re.IGNORECASE)
 _THOUGHT_ENDS = re.compile(r"</(?:think|thinking|thought|reasoning)>", re.IGNORECASE)
+_NEWLINE = re.compile(r"\r+\n")
 _FENCE = re.compile(r"^[ \t]*(```+|~~~+)[^\n`]*$", re.MULTILINE)
 _STARTS_CODE = re.compile(
     r"^(import\s+\w|from\s+[\w.]+\s+import\b|def\s+\w+\s*\(|class\s+\w+|@\w|[A-Za-z_]\w*\s*=[^=])"
@@ -37,11 +38,11 @@ def parse_reply(reply: str, prefill: str = "", raw: bool = False) -> str | Parse
         return ParseFailure("empty reply")
     if raw:
         return prefill + reply
-    text = _without_thinking(prefill + reply).replace("\r\n", "\n")
+    text = _NEWLINE.sub("\n", _without_thinking(prefill + reply))
     blocks = _fenced_blocks(text)
     for block in reversed(blocks):
         if _DEFINES.search(block):
-            return block.strip("\n") + "\n"
+            return block.strip("\r\n") + "\n"
     if _DEFINES.search(text):
         return _unfenced(text)
     return ParseFailure(f"no function {ENTRY_POINT!r} in the code" if blocks else "no code in the reply")
@@ -110,7 +111,7 @@ def _unfenced(text: str) -> str:
         first if all(_IS_CODE.match(line) or _STARTS_CODE.match(line) for line in lines[first:function]) else function
     )
     end = next((i for i in range(function + 1, len(lines)) if not _looks_like_code(lines[i])), len(lines))
-    return "\n".join(lines[start:end]).strip("\n") + "\n"
+    return "\n".join(lines[start:end]).strip("\r\n") + "\n"
 
 
 def _looks_like_code(line: str) -> bool:

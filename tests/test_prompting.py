@@ -217,3 +217,35 @@ def test_a_program_is_found_whatever_stands_around_it(
 @given(st.text(st.sampled_from("`~\n dctef<>/hink()transform:=#\"'"), max_size=200))
 def test_any_reply_is_read_without_a_mishap(reply: str) -> None:
     assert isinstance(parse_reply("def transform(" + reply), str | ParseFailure)
+
+
+LINES = st.sampled_from(
+    ["```python", "```", "~~~", "````", "    ```", "def transform(grid):", "    return grid", '    """', "    1. It grows",
+     "<think>", "</think>", "x <th</think>ink>", "The rule:", "", "x = 1", "  def transform(grid):", "\r", "\x0c", "é▷"]
+)  # fmt: skip
+TEXTS = st.lists(st.one_of(LINES, st.text(max_size=8)), max_size=14).map("\n".join)
+SETS = ["soar", "values", "crossover", "golden", "grids", "mini"]
+
+
+@pytest.mark.parametrize("name", SETS)
+@given(TEXTS)
+def test_a_program_that_was_read_from_a_reply_can_be_written_as_one(name: str, text: str) -> None:
+    prompts = load_prompt_set(name)
+    prefill = prompts.render(parents()["values" if name == "values" else "soar"][0]).prefill
+    for begun in {prefill, ""}:
+        source = prompts.parse(text, begun)
+        if isinstance(source, str):
+            assert prompts.parse(prompts.reply(source, begun), begun) == source
+
+
+def test_a_reply_goes_on_where_the_prefill_ends() -> None:
+    golden, mini = load_prompt_set("golden"), load_prompt_set("mini")
+    prefill = golden.render(TASKS["task0"]).prefill
+    rest = ' It grows.\n    """\n    return grid\n```\n'
+    source = golden.parse(rest, prefill)
+    assert isinstance(source, str) and golden.reply(source, prefill) == rest
+    assert golden.reply(CODE, prefill) == f"\n```python\n{CODE}```\n"
+    prefill = mini.render(TASKS["task0"]).prefill
+    assert mini.reply(prefill + "    return rot90(grid)\n", prefill) == "    return rot90(grid)\n"
+    with pytest.raises(PromptError, match="no reply can be read"):
+        mini.reply(CODE, prefill)
