@@ -132,8 +132,8 @@ class LoopReport:
             str(sum(graded)) if graded else "unknown",
             _percent(vote) + interval,
             _percent(evaluation.summary["oracle"]),
-            _percent(evaluation.figure("sampled_pass@1")),
-            _percent(evaluation.figure(f"pass@{self._k}")),
+            _percent(evaluation.pass_at(1, sampled=True)),
+            _percent(evaluation.pass_at(self._k)),
             " + ".join(str(one.rows.get(kind, 0)) for kind in ("sample", "refine")) if one.rows else "",
             " + ".join(f"{minutes:.1f}" for minutes in one.minutes.values()),
         )

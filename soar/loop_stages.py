@@ -150,10 +150,8 @@ class Stages:
 
     def _evaluate(self, job: SearchJob, results: SearchResults) -> None:
         from soar.evaluation import evaluate
-        from soar.hindsight.embedding import load_embedder
 
-        embedder = load_embedder(self.config.hindsight.embedder)
-        evaluation = evaluate(results, embed=embedder.embed)
+        evaluation = evaluate(results, embedder=self.config.hindsight.embedder)
         figures = {name: value.value for name, value in evaluation.summary.items() if value is not None}
         self._track({f"{job.title.rpartition(' ')[0]}/{name}": one for name, one in figures.items()}, job.iteration)
         write_json(job.figures, evaluation.to_json())

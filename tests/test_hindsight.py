@@ -49,7 +49,9 @@ def script(prompt: Prompt, place: int, rng: random.Random) -> str:
     """Programs that mirror where the first cell is above some number; they solve a part of the examples, or all."""
     if rng.random() < 0.1:
         return "I cannot find the rule."
-    other = rng.choice(["grid[::-1]", "grid[1:]", "[row[1:] for row in grid]", "grid[7]", "[[0, 0]]", "grid", "grid + grid"])
+    other = rng.choice(
+        ["grid[::-1]", "grid[1:]", "[row[1:] for row in grid]", "grid[7]", "[[0, 0]]", "grid", "grid + grid"]
+    )
     other = f"{other}[:{rng.randrange(1, 9)}]" if rng.random() < 0.5 else other
     spare = f"    x = {rng.randrange(9)}\n" if rng.random() < 0.3 else ""
     body = f"[row[::-1] for row in grid] if grid[0][0] > {rng.randrange(-1, 4)} else {other}"
@@ -112,7 +114,9 @@ def test_rows_of_any_selection_are_true_and_few(
             assert row["parent_accuracy"] == right / 3
             assert row["bin"] == ("0%", "(0, 34%]", "(34%, 98%)", ">=98%")[right]
             assert prompt["content"].count(": right.") == right and row["parents"][0].strip() in prompt["content"]
-    assert len({(row["task_id"], row["program"]) for row in dataset if row["kind"] == "sample"}) == report.rows["sample"]
+    assert (
+        len({(row["task_id"], row["program"]) for row in dataset if row["kind"] == "sample"}) == report.rows["sample"]
+    )
 
 
 def test_all_four_bins_are_served_alike(run: Path) -> None:
