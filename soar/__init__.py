@@ -12,6 +12,7 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from soar.archive import Archive
     from soar.datasets import TaskSet, drop_overlap, find_task, load_tasks, overlap
+    from soar.loop import LoopReport, iterate, iterate_iter
     from soar.models import LanguageModel
     from soar.program import Attempt, Program
     from soar.search import SearchConfig, SearchResult, SearchResults, search, search_iter
@@ -23,6 +24,7 @@ __all__ = [
     "Attempt",
     "Example",
     "LanguageModel",
+    "LoopReport",
     "Prediction",
     "Program",
     "SearchConfig",
@@ -32,6 +34,8 @@ __all__ = [
     "TaskSet",
     "drop_overlap",
     "find_task",
+    "iterate",
+    "iterate_iter",
     "load_tasks",
     "overlap",
     "search",
@@ -42,6 +46,7 @@ __all__ = [
 _HOMES = {
     "soar.archive": ["Archive"],
     "soar.datasets": ["TaskSet", "drop_overlap", "find_task", "load_tasks", "overlap"],
+    "soar.loop": ["LoopReport", "iterate", "iterate_iter"],
     "soar.models": ["LanguageModel"],
     "soar.program": ["Attempt", "Program"],
     "soar.search": ["SearchConfig", "SearchResult", "SearchResults", "search_iter"],
