@@ -18,6 +18,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from watching import completions
+
 import soar
 from soar.archive import Archive
 from soar.export import attempt_rows
@@ -37,14 +39,6 @@ def command(run: Path, given: argparse.Namespace, concurrency: int) -> list[str]
     """The search as a command line."""
     options = (given.first, given.tasks, given.samples, given.refinements, concurrency, given.budget)
     return [sys.executable, "-c", SEARCH, str(run), *map(str, options)]
-
-
-def completions(run: Path) -> int:
-    """How many are recorded; 0 where there is no archive yet."""
-    if not (run / "tasks.json").exists():
-        return 0
-    with Archive(run) as archive:
-        return archive.counts()["completions"]
 
 
 def kill_again_and_again(run: Path, given: argparse.Namespace, total: int) -> list[int]:

@@ -12,6 +12,7 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from soar.archive import Archive
     from soar.datasets import TaskSet, drop_overlap, find_task, load_tasks, overlap
+    from soar.evaluation import Evaluation, compare, evaluate, vote_runs
     from soar.loop import LoopReport, iterate, iterate_iter
     from soar.models import LanguageModel
     from soar.program import Attempt, Program
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Archive",
     "Attempt",
+    "Evaluation",
     "Example",
     "LanguageModel",
     "LoopReport",
@@ -32,7 +34,9 @@ __all__ = [
     "SearchResults",
     "Task",
     "TaskSet",
+    "compare",
     "drop_overlap",
+    "evaluate",
     "find_task",
     "iterate",
     "iterate_iter",
@@ -41,11 +45,13 @@ __all__ = [
     "search",
     "search_iter",
     "vote",
+    "vote_runs",
 ]
 
 _HOMES = {
     "soar.archive": ["Archive"],
     "soar.datasets": ["TaskSet", "drop_overlap", "find_task", "load_tasks", "overlap"],
+    "soar.evaluation": ["Evaluation", "compare", "evaluate", "vote_runs"],
     "soar.loop": ["LoopReport", "iterate", "iterate_iter"],
     "soar.models": ["LanguageModel"],
     "soar.program": ["Attempt", "Program"],

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from soar import cli_evaluation, cli_iterate
+from soar.cli_dataset import dataset
 from soar.errors import SoarError
 
 if TYPE_CHECKING:
@@ -64,6 +65,9 @@ def search(
     drop_examples: Annotated[
         bool, typer.Option("--drop-examples", help="Show fewer examples where a prompt is too long, instead of none.")
     ] = False,
+    few_shot: Annotated[
+        str | None, typer.Option(metavar="RUN", help="Show tasks that this earlier run solved (RUN or RUN:ITERATION).")
+    ] = None,
     max_programs: Annotated[
         int | None, typer.Option(help="Stop once there are so many programs, over all tasks.")
     ] = None,
@@ -99,6 +103,7 @@ def search(
         "selector": selector,
         "prompt_set": prompt_set,
         "drop_examples": drop_examples,
+        "few_shot": few_shot,
     }
     stop = _stopper(max_programs, max_tokens, max_cost, max_seconds, stop_file)
     kept = f"what was found is in {run}: the same command goes on from there" if run else "no --run was given"
@@ -218,6 +223,9 @@ def merge(
 
     counts = merge_runs(target, runs)
     typer.echo(f"{target}: " + ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in counts.items()))
+
+
+app.command()(dataset)
 
 
 @app.command()

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from soar.archive import Archive, ArchiveError
 from soar.archive_writer import ArchiveWriter
+from soar.search.few_shot import FILE, FewShotPool, freeze
 from soar.search.run_folder import RunFolder
 
 
@@ -32,4 +33,6 @@ def merge_runs(target: str | Path, runs: Sequence[str | Path]) -> dict[str, int]
             description = folder.joined(other)
             archive.absorb(other.archive)
             folder.adopt(description)
+            for iteration, pool in other.read(FILE).items():
+                freeze(folder, int(iteration), FewShotPool.from_json(pool))
         return archive.counts()

@@ -18,6 +18,7 @@ from __future__ import annotations
 import difflib
 import functools
 import hashlib
+import os
 import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -74,17 +75,20 @@ class PromptSet:
         name: the folder's name.
         hash: BLAKE2b over the names and contents of its files, 32 hexadecimal digits.
         settings: see `Settings`.
+        few_shot: whether its templates show a solved task before the one at hand.
     """
 
     name: str
     hash: str
     settings: Settings
     templates: dict[str, jinja2.Template]
+    few_shot: bool = False
 
     def render(self, task: Task, parents: Sequence[Attempt] = (), few_shot: FewShot | None = None) -> Prompt:
         """Return the prompt that asks for a program for `task`, or for a better one than the `parents`.
 
-        Only the inputs of the task's test are read.
+        Only the inputs of the task's test are read. With a solved task before it, the prompt's `prefix` ends where
+        that begins: what follows differs from request to request.
         """
         hidden = task.without_test_outputs()
         context = {"task": hidden, "parents": tuple(parents), "few_shot": few_shot, "entry_point": ENTRY_POINT}
@@ -93,7 +97,11 @@ class PromptSet:
         refine = self._text("refine.j2", context) if parents else ""
         messages: list[Message] = [{"role": "system", "content": system}] if system else []
         messages.append({"role": "user", "content": sample + refine})
-        return Prompt(tuple(messages), self._text("prefill.j2", context), prefix=len(system) + len(sample))
+        shared = sample
+        if few_shot is not None:
+            without = self._text("sample.j2", context | {"parents": (), "few_shot": None})
+            shared = os.path.commonprefix([sample, without])  # noqa: RUF071 - of characters, as it does
+        return Prompt(tuple(messages), self._text("prefill.j2", context), prefix=len(system) + len(shared))
 
     def parse(self, reply: str, prefill: str = "") -> str | ParseFailure:
         """Return the source of the program in a reply to a prompt with this `prefill`."""
@@ -156,6 +164,7 @@ def _load(folder: Path, files: tuple[tuple[Path, int], ...]) -> PromptSet:
     for needed in ("sample.j2", "refine.j2"):
         if needed not in contents:
             raise PromptError(f"prompt set {folder}: {needed} is missing")
+    few_shot = any(b"few_shot" in content for content in contents.values())
     digest = hashlib.blake2b(digest_size=16)
     for file, content in contents.items():
         digest.update(f"{file}\0{len(content)}\0".encode() + content)
@@ -167,7 +176,7 @@ def _load(folder: Path, files: tuple[tuple[Path, int], ...]) -> PromptSet:
         templates = {file: environment.get_template(file) for file in contents}
     except (tomllib.TOMLDecodeError, ValidationError, jinja2.TemplateSyntaxError, UnicodeDecodeError) as error:
         raise PromptError(f"prompt set {folder}: {error}") from error
-    return PromptSet(folder.resolve().name, digest.hexdigest(), settings, templates)
+    return PromptSet(folder.resolve().name, digest.hexdigest(), settings, templates, few_shot)
 
 
 def _environment(folder: Path) -> jinja2.Environment:

@@ -8,10 +8,14 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+import soar
 from soar.models.mini import MiniModel
+from soar.testing import ScriptedModel
+from tests.search_support import TASKS, script
 
 
 @pytest.fixture(scope="session")
@@ -20,3 +24,13 @@ def mini() -> Iterator[MiniModel]:
     model = MiniModel(workers=1)
     yield model
     model.close()
+
+
+@pytest.fixture(scope="session")
+def two_rounds(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a run with two small rounds, by two models that follow one script; read it only."""
+    folder = tmp_path_factory.mktemp("runs") / "a"
+    for iteration, name in enumerate(("scripted", "second")):
+        model = ScriptedModel(script, name=name)
+        soar.search(TASKS, model, run=folder, iteration=iteration, samples=8, refinements=4, islands=1, workers=1)
+    return folder

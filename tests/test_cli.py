@@ -23,7 +23,9 @@ def soar(*arguments: str, folder: Path | None = None) -> subprocess.CompletedPro
 def test_help_names_every_command() -> None:
     done = soar("--help")
     assert done.returncode == 0
-    assert all(command in done.stdout for command in ("search", "tasks", "show", "export", "merge", "doctor"))
+    assert all(
+        command in done.stdout for command in ("search", "tasks", "show", "export", "merge", "dataset", "doctor")
+    )
 
 
 def test_help_is_quick_and_pulls_in_nothing_heavy() -> None:

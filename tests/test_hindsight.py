@@ -7,6 +7,7 @@ import random
 import shutil
 import sqlite3
 from collections import Counter
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +15,18 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 
 import soar
+from soar.cli import app
 from soar.hindsight import DatasetError, make_dataset
-from soar.hindsight.relabel import relabel, reorder
+from soar.hindsight.dataset import open_sources
+from soar.hindsight.relabel import relabel, reorder, row_task
 from soar.hindsight.selection import REFINEMENTS, SELECTIONS
 from soar.models.base import Prompt
 from soar.program import Program
 from soar.prompting import PromptError, load_prompt_set
-from soar.records import prompt_hash
+from soar.records import Judge, prompt_hash
 from soar.sandbox import Sandbox
 from soar.search import load_run
 from soar.search.config import ConfigError
@@ -186,11 +190,8 @@ def test_minis_rows_have_the_tokens_of_its_search(tmp_path: Path) -> None:
     ids = [number for part in model._encode(prompts.render(task)) for number in part]
     for attempt in results[task.id].attempts:
         if attempt.parents:
-            parent = results[task.id]._archive.find
-            from soar.records import Judge
-
-            shown = [parent(Judge(task), key) for key in attempt.parents]
-            prompt = prompts.render(task, shown)
+            with soar.Archive(tmp_path / "run") as archive:
+                prompt = prompts.render(task, [archive.find(Judge(task), key) for key in attempt.parents])
             searched = [number for part in model._encode(prompt) for number in part]
             row = Prompt(prompt.messages, prompt.prefill)  # what a row keeps of it
             assert model._encode(row)[0] + model._encode(row)[1] == searched
@@ -312,3 +313,54 @@ def test_a_dataset_can_be_saved_and_loaded(run: Path, tmp_path: Path) -> None:
     assert len(dataset.map(lambda row: {"n": len(row["completion"])})) == len(dataset)
     assert Program(dataset[0]["program"]).hash == dataset[0]["program_hash"]
     assert np.isclose(dataset[0]["train_accuracy"], 1.0)
+
+
+def command(*arguments: object) -> str:
+    done = CliRunner().invoke(app, ["dataset", *map(str, arguments)], catch_exceptions=False)
+    assert done.exit_code == 0
+    return done.output
+
+
+def test_the_command_shows_the_report_and_some_rows(run: Path) -> None:
+    text = command(run, "--per-task", 8)
+    dataset, report = make_dataset(run, per_task=8)
+    assert "rows for sampling" in text and f"Row 0, task {dataset[0]['task_id']}, relabelled" in text
+    assert "refined from a parent with" in text and f"at most 8 a task, {report.rows['sample'] / 2:.1f}" in text
+    assert "rows for refinement" not in command(run, "--test-time")
+
+
+def test_the_command_shows_a_row_and_draws_its_task(run: Path, tmp_path: Path) -> None:
+    dataset, _ = make_dataset(run, seed=3)
+    number = dataset["train_accuracy"].index(0.0)
+    text = command(run, "--row", number, "--seed", 3, "--picture", tmp_path / "row.svg")
+    row = dataset[number]
+    lines = [line.strip() for line in text.splitlines()]
+    assert all(line.strip() in lines for line in row["completion"].splitlines())
+    assert "prompt, user" in text and row["program_hash"] in text and "<svg" in (tmp_path / "row.svg").read_text()
+
+
+def test_the_picture_of_a_row_is_the_task_in_its_prompt(run: Path) -> None:
+    dataset, _ = make_dataset(run, seed=5)
+    with ExitStack() as stack:
+        sources = open_sources(run, None, stack)
+        for row in dataset:
+            (prompt,) = row["prompt"]
+            shown = load_prompt_set("soar").render(row_task(sources, row, seed=5)).text
+            assert prompt["content"].startswith(shown)
+
+
+def test_the_command_writes_what_was_made(run: Path, tmp_path: Path) -> None:
+    from datasets import Dataset, load_from_disk
+
+    text = command(run, "--save", tmp_path / "rows", "--parquet", tmp_path / "rows.parquet", "--selection", "uniform")
+    expected, _ = make_dataset(run, selection="uniform")
+    assert load_from_disk(tmp_path / "rows").to_list() == expected.to_list()
+    assert Dataset.from_parquet(str(tmp_path / "rows.parquet")).to_list() == expected.to_list()
+    assert f"{len(expected)} rows in" in text
+
+
+def test_the_command_refuses_what_cannot_be(run: Path, tmp_path: Path) -> None:
+    mistakes = {"no row 9999": ("--row", 9999), "with --row": ("--picture", "x.svg"), "or 'all'": ("--iteration", "x")}
+    for message, options in mistakes.items():
+        with pytest.raises(DatasetError, match=message):
+            command(run, *options)

@@ -220,7 +220,7 @@ def test_any_reply_is_read_without_a_mishap(reply: str) -> None:
 
 
 LINES = st.sampled_from(
-    ["```python", "```", "~~~", "````", "    ```", "def transform(grid):", "    return grid", '    """', "    1. It grows",
+    ["```python", "```", "~~~", "````", "    ```", "def transform(grid):", "    return grid", '    """', "    1. It",
      "<think>", "</think>", "x <th</think>ink>", "The rule:", "", "x = 1", "  def transform(grid):", "\r", "\x0c", "é▷"]
 )  # fmt: skip
 TEXTS = st.lists(st.one_of(LINES, st.text(max_size=8)), max_size=14).map("\n".join)

@@ -104,7 +104,8 @@ def vote_runs(
     measured: list[tuple[TaskRow, list[Prediction]]] = []
     for task in watched(list(by_task), progress):
         measured.append(measure(by_task[task], c, weight, embed))
-    measured.sort(key=lambda pair: pair[0].task_id)
+    if len(runs) > 1:
+        measured.sort(key=lambda pair: pair[0].task_id)
     twice = [id for id, count in Counter(row.task_id for row, _ in measured).items() if count > 1]
     if twice:
         raise EvaluationError(f"the runs have different tasks of one id: {', '.join(twice)}; rename them in one run")

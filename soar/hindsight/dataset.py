@@ -89,13 +89,19 @@ def make_dataset(
     choice = Choice(selection, refinement, per_task, embedder, threshold, test_time, seed)
     report = HindsightReport(choice.to_json() | {"iteration": iteration})
     with ExitStack() as stack:
-        sources = []
-        for path in _folders(runs):
-            sources.append(Source.open(path, iteration))
-            stack.callback(sources[-1].archive.close)
+        sources = open_sources(runs, iteration, stack)
         maker = Maker(sources, choice, report, Renderers(sources, model, stack, report.unmeasured))
         rows = (row for task in _shown(tasks_of(sources), progress) for row in maker.rows(task))
         return _written(rows), report
+
+
+def open_sources(runs: Run | Sequence[Run], iteration: int | Literal["all"] | None, stack: ExitStack) -> list[Source]:
+    """Open runs, until the stack is closed. Raises as `make_dataset`."""
+    sources = []
+    for path in _folders(runs):
+        sources.append(Source.open(path, iteration))
+        stack.callback(sources[-1].archive.close)
+    return sources
 
 
 def tasks_of(sources: Sequence[Source]) -> list[Task]:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from soar.hindsight.scan import Source
 from soar.models import open_model
 from soar.models.base import LanguageModel, Prompt, Sampling
-from soar.program import Attempt
+from soar.program import Attempt, Program
 from soar.prompting import PromptError, PromptSet, load_prompt_set
+from soar.records import hashes, task_inputs
 from soar.search.asking import Asker
+from soar.search.keys import keyed_rng
 from soar.search.planning import fitting_prompt, max_tokens
 from soar.task import Example, Task
 
@@ -39,6 +42,37 @@ def reorder(task: Task, parents: Sequence[Attempt], order: Sequence[int]) -> tup
         replace(parent, train=tuple(parent.train[i] for i in order), solved=tuple(parent.solved[i] for i in order))
         for parent in parents
     )
+
+
+def order_of(seed: int, task_hash: str, program: Program, parents: Sequence[str], n: int) -> list[int]:
+    """Return the order in which a row shows its `n` examples."""
+    order: list[int] = keyed_rng(seed, task_hash, program.hash, *parents, "order").permutation(n).tolist()
+    return order
+
+
+def row_task(sources: Sequence[Source], row: Mapping[str, Any], seed: int) -> Task:
+    """Return the task that a row of these sources shows, its examples in the row's order, with all outputs.
+
+    Args:
+        sources: the runs that the row was made from.
+        row: of the dataset; for sampling the outputs are the program's own.
+        seed: that the dataset was made with.
+    """
+    program = Program(row["program"])
+    for source in sources:
+        if (task := source.tasks.get(row["task_hash"])) is None:
+            continue
+        shown = task
+        if row["kind"] == "sample":
+            outcomes = source.archive.outcomes(program, hashes(task_inputs(task)))
+            if outcomes is None:
+                continue
+            outputs = [outcome.value for outcome in outcomes]
+            pairs = list(map(Example, task_inputs(task), outputs))
+            shown = Task(task.id, tuple(pairs[: len(task.train)]), tuple(pairs[len(task.train) :]))
+        order = order_of(seed, row["task_hash"], program, row["parents"], len(task.train))
+        return reorder(shown, (), order)[0]
+    raise ValueError(f"no run has the program of this row at task {row['task_id']}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +117,7 @@ class Renderers:
     stack: ExitStack
     unmeasured: list[str]
     known: dict[tuple[int, str, int, str], Renderer] = field(default_factory=dict)
+    labels: dict[tuple[int, str], dict[int, str]] = field(default_factory=dict)  # of prompt sets, by run and task
     askers: dict[str, Asker | None] = field(default_factory=dict)
 
     def of(self, index: int, attempt: Attempt) -> Renderer:
@@ -92,7 +127,10 @@ class Renderers:
             PromptError: its prompt set has changed since, or is gone.
         """
         source, iteration = self.sources[index], attempt.iteration
-        label = source.archive.prompt_sets(attempt.task_hash)[iteration]
+        place = (index, attempt.task_hash)
+        if place not in self.labels:
+            self.labels[place] = source.archive.prompt_sets(attempt.task_hash)
+        label = self.labels[place][iteration]
         key = (index, attempt.model, iteration, label)
         if key not in self.known:
             config = source.configs[iteration]

@@ -91,7 +91,7 @@ class HindsightReport:
         lines += [
             ("distinct programs", str(self.programs), f"{self.solutions} of them solve their task"),
             ("  near-duplicates", str(self.near_duplicates), self._embedding()),
-            ("  same outputs", str(self.same_outputs), "among those that do not solve it"),
+            ("  same outputs", str(self.same_outputs), "as a better one, of those that do not solve it"),
             ("rows for sampling", str(sample), f"{self.options['selection']}, {self._per_task(sample)}"),
         ]
         if not self.options["test_time"]:
@@ -117,7 +117,9 @@ class HindsightReport:
         ]
 
     def _embedding(self) -> str:
-        return f"cosine above {self.options['threshold']:g} ({self.options['embedder']}), among those that do"
+        return (
+            f"solutions with a cosine above {self.options['threshold']:g} to a better one ({self.options['embedder']})"
+        )
 
     def _per_task(self, rows: int) -> str:
         return f"at most {self.options['per_task']} a task, {rows / max(self.tasks, 1):.1f} on average"

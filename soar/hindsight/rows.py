@@ -10,11 +10,11 @@ import numpy as np
 
 from soar.hindsight.dedup import deduplicate
 from soar.hindsight.embedding import Embedder
-from soar.hindsight.relabel import Renderers, relabel, reorder
+from soar.hindsight.relabel import Renderers, order_of, relabel, reorder
 from soar.hindsight.report import HindsightReport
 from soar.hindsight.scan import Candidate, Found, Refinement, Scan, Source
 from soar.hindsight.selection import SELECT, SELECT_REFINEMENTS, RefinementSelection, Selection, by_vote
-from soar.program import Attempt
+from soar.program import Attempt, Program
 from soar.records import Judge
 from soar.search.keys import keyed_rng
 from soar.task import Task
@@ -152,8 +152,8 @@ class Maker:
         """Return a row; None where its prompt does not fit the window."""
         renderer = self.renderers.of(index, attempt)
         sources = [parent.program.source for parent in parents if parent.program]
-        place = (self.choice.seed, attempt.task_hash, candidate.program_hash, *sources, "order")
-        order = keyed_rng(*place).permutation(len(shown.train)).tolist()
+        program = Program(candidate.source)
+        order = order_of(self.choice.seed, attempt.task_hash, program, sources, len(shown.train))
         rendered = renderer.render(*reorder(shown, parents, order))
         if rendered is None:
             return None

@@ -48,6 +48,8 @@ class SearchConfig(BaseModel):
             not about grids).
         drop_examples: a task whose prompt is too long for the model's window is shown without its largest examples;
             programs are run and judged on all of them. By default it is skipped.
+        few_shot: an earlier search whose solved tasks are shown, one in each prompt: its folder (the last iteration, or
+            of the same run the one before), or FOLDER:ITERATION. Frozen when first used, see `soar.search.few_shot`.
         iteration: round of the loop, from 0.
         rules: eligibility rules that count (appendix F; default all), see `soar.eligibility`.
     """
@@ -75,6 +77,7 @@ class SearchConfig(BaseModel):
     concurrency: int | None = Field(None, ge=1)
     prompt_set: str | None = None
     drop_examples: bool = False
+    few_shot: str | None = None
     iteration: int = Field(0, ge=0)
     rules: tuple[Rule, ...] = RULES
 

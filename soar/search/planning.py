@@ -59,6 +59,7 @@ def make_plan(tasks: Mapping[str, Task], asker: Asker, config: SearchConfig) -> 
             plan.work.append((task, prompt_set, prompt_set.render(task)))
     for start in range(0, len(plan.work), COUNTED_AT_ONCE):
         _note_overlong(plan, asker, config, start)
+    _refuse_few_shot(plan, config)
     plan.work[:] = [item for item in plan.work if item[0].id not in plan.skipped]
     if tasks and not plan.work:
         id, reason = next(iter(plan.skipped.items()))
@@ -94,6 +95,16 @@ def _refuse_unsupported(model: LanguageModel, prompt_set: PromptSet) -> None:
             raise ConfigError(
                 f"prompt set {prompt_set.name} wants to {what} model {model.name}, which cannot have that: "
                 f"pass another prompt_set, or a copy of its folder without {file}"
+            )
+
+
+def _refuse_few_shot(plan: Plan, config: SearchConfig) -> None:
+    """A solved task that no template shows would be an option that does nothing."""
+    for prompt_set in plan.prompt_sets.values():
+        if config.few_shot is not None and not prompt_set.few_shot:
+            raise ConfigError(
+                f"prompt set {prompt_set.name} shows no solved task before the one at hand: leave out few_shot, or "
+                "pass a prompt_set whose templates use it (soar, golden, grids, values) with a model that can read it"
             )
 
 

@@ -36,7 +36,7 @@ class RunFolder:
 
     def tasks(self) -> dict[str, Task]:
         """Return the tasks of the run, test outputs included where they were known; empty where there is no run yet."""
-        return {id: Task.from_json(id, data) for id, data in self._read("tasks.json").items()}
+        return {id: Task.from_json(id, data) for id, data in self.read("tasks.json").items()}
 
     def config(self, iteration: int | None = None) -> SearchConfig:
         """Return the options of a round; None: of the last one.
@@ -44,7 +44,7 @@ class RunFolder:
         Raises:
             ConfigError: there is no such round in this folder.
         """
-        rounds = self._read("config.json")
+        rounds = self.read("config.json")
         number = max(map(int, rounds), default=0) if iteration is None else iteration
         if str(number) not in rounds:
             raise ConfigError(f"{self.path} holds no search of iteration {number}: is it the folder of a run?")
@@ -61,7 +61,7 @@ class RunFolder:
 
     def skipped(self, iteration: int) -> dict[str, str]:
         """Return id and reason of the tasks that were not searched in a round."""
-        return dict(self._read("config.json")[str(iteration)].get("skipped", {}))
+        return dict(self.read("config.json")[str(iteration)].get("skipped", {}))
 
     def claim(
         self,
@@ -70,17 +70,19 @@ class RunFolder:
         prompt_sets: Mapping[str, PromptSet],
         tasks: Mapping[str, Task],
         skipped: Mapping[str, str],
+        few_shot: str | None = None,
     ) -> str:
         """Write down what is searched, or check that it is what the folder already holds. Call it as the only writer.
 
-        Tasks may be added, and budgets raised. `skipped` are those of the tasks that are not searched, and why.
+        Tasks may be added, and budgets raised. `skipped` are those of the tasks that are not searched, and why;
+        `few_shot` is the hash of the pool of solved tasks, where there is one.
         Returns which budgets were raised ("samples from 16 to 32"), "" where none was.
 
         Raises:
             ConfigError: something differs that would falsify the run; names the field, the old and the new value.
         """
         known = self._joined_tasks(tasks)
-        rounds = self._read("config.json")
+        rounds = self.read("config.json")
         options = config.model_dump(mode="json", exclude={"iteration"})
         new: dict[str, Any] = {
             "model": model.name,
@@ -88,6 +90,7 @@ class RunFolder:
             "prompt_set": config.prompt_set or model.prompt_set,
             "prompt_set_hashes": {name: prompt_set.hash for name, prompt_set in prompt_sets.items()},
             "options": options,
+            "few_shot": few_shot,
             "skipped": dict(skipped),
         }
         raised = ""
@@ -107,8 +110,8 @@ class RunFolder:
         Raises:
             ConfigError: they differ in what would falsify the result.
         """
-        rounds = self._read("config.json")
-        for number, theirs in other._read("config.json").items():
+        rounds = self.read("config.json")
+        for number, theirs in other.read("config.json").items():
             ours = rounds.setdefault(number, theirs)
             for budget in BUDGETS:
                 most = max(ours["options"][budget], theirs["options"][budget])
@@ -121,8 +124,8 @@ class RunFolder:
     def adopt(self, description: Description) -> None:
         """Write down what describes the run."""
         rounds, tasks = description
-        self._write("config.json", rounds)
-        self._write("tasks.json", {id: task.to_json() for id, task in tasks.items()})
+        self.write("config.json", rounds)
+        self.write("tasks.json", {id: task.to_json() for id, task in tasks.items()})
 
     def _joined_tasks(self, tasks: Mapping[str, Task]) -> dict[str, Task]:
         known = self.tasks()
@@ -151,6 +154,8 @@ class RunFolder:
         for field in ("model", "adapter", "prompt_set"):
             if old[field] != new[field]:
                 raise self._changed(field, old[field], new[field])
+        if old.get("few_shot") != new.get("few_shot"):
+            raise self._changed("few_shot (hash of the solved tasks)", old.get("few_shot"), new.get("few_shot"))
         for name, digest in new["prompt_set_hashes"].items():
             before = old["prompt_set_hashes"].get(name, digest)
             if before != digest:
@@ -168,13 +173,14 @@ class RunFolder:
             f"{self.path}: {field} was {old!r} and is now {new!r}: go on with the old value, or use another run folder"
         )
 
-    def _read(self, file: str) -> dict[str, Any]:
+    def read(self, file: str) -> dict[str, Any]:
+        """Return what a JSON file of the run holds; nothing where there is none."""
         path = self.path / file
         content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
         return content
 
-    def _write(self, file: str, content: Mapping[str, Any]) -> None:
-        """Whole or not at all: a kill leaves the old file."""
+    def write(self, file: str, content: Mapping[str, Any]) -> None:
+        """Write a JSON file, whole or not at all: a kill leaves the old one."""
         draft = self.path / f"{file}.new"
         draft.write_text(json.dumps(content, indent=None if file == "tasks.json" else 1), encoding="utf-8")
         os.replace(draft, self.path / file)

@@ -18,6 +18,7 @@ from soar.models.base import LanguageModel
 from soar.sandbox import Limits, Sandbox
 from soar.search.config import ConfigError, SearchConfig
 from soar.search.engine import make_asker, run_engine
+from soar.search.few_shot import find_pool, freeze
 from soar.search.planning import make_plan
 from soar.search.progress import Progress, Snapshot
 from soar.search.results import SearchResults
@@ -55,8 +56,10 @@ def run_session(
         plan = make_plan(wanted, asker, config)
         if trained is not None:
             trained.check(opened.name, plan.prompt_sets)
+        pool = find_pool(folder, config, wanted)
         archive = stack.enter_context(ArchiveWriter(folder.archive))
-        raised = folder.claim(config, opened, plan.prompt_sets, wanted, plan.skipped)
+        raised = folder.claim(config, opened, plan.prompt_sets, wanted, plan.skipped, pool.hash if pool else None)
+        freeze(folder, config.iteration, pool)
         budget = len(plan.work) * (config.samples + config.refinements)
         progress = Progress(len(plan.work), budget, plan.skipped, plan.dropped, stop)
         progress.spend(archive.cost(iteration=config.iteration))
@@ -66,7 +69,7 @@ def run_session(
         if raised:
             note("budget raised", raised)
         stack.enter_context(told_to(note))
-        yield from run_engine(plan, Bench(asker, sandbox, archive, config, progress), folder)
+        yield from run_engine(plan, Bench(asker, sandbox, archive, config, progress, pool), folder)
     results = SearchResults(folder, wanted, config, plan.skipped, progress.stopped, keep=temporary)
     yield replace(progress.snapshot(), results=results)
 

@@ -17,11 +17,12 @@ from soar.sandbox.encoding import Value
 from soar.sandbox.outcome import Outcome
 from soar.search.asking import Asker
 from soar.search.config import SearchConfig
+from soar.search.few_shot import FewShotPool
 from soar.search.keys import keyed_rng, keyed_seed
-from soar.search.planning import fitting_prompt
 from soar.search.progress import Progress
 from soar.search.rex import Selector
 from soar.search.selectors import make_selector
+from soar.search.showing import Showing, Shown
 from soar.task import Task
 
 LOOKAHEAD = 4  # sampling requests under way for one task
@@ -44,6 +45,7 @@ class Bench:
     archive: ArchiveWriter
     config: SearchConfig
     progress: Progress
+    few_shot: FewShotPool | None = None
 
 
 def request_sizes(
@@ -96,6 +98,7 @@ class TaskSearch:
     refinements: int
     counted: dict[int | None, int]
     judge: Judge = field(init=False)
+    showing: Showing = field(init=False)
     group: asyncio.TaskGroup = field(default_factory=asyncio.TaskGroup)
     inputs: list[Any] = field(default_factory=list)
     input_hashes: list[bytes] = field(default_factory=list)
@@ -113,6 +116,10 @@ class TaskSearch:
         config = self.bench.config
         self.judge, self.inputs = Judge(self.task, config.rules), task_inputs(self.task)
         self.input_hashes = hashes(self.inputs)
+        self.showing = Showing(
+            self.task, self.prompt_set, self.prompt, self.bench.progress.dropped.get(self.task.id, 0),
+            self.bench.asker, self.max_tokens, config.drop_examples, self.bench.few_shot,
+        )  # fmt: skip
         self.finished = self.bench.archive.finished(self.task.content_hash, config.iteration)
         async with self.group as group:
             pool = await self._sample()
@@ -147,7 +154,10 @@ class TaskSearch:
 
     async def _sample_once(self, step: int, n: int) -> tuple[int, list[Entry]] | None:
         chain = self.refinements + self.bench.config.samples  # all refinements wait for the samples
-        attempts = await self._ask("sample", None, step, (), self.prompt, n, chain)
+        attempts: list[Attempt] | None = self._replayed("sample", None, step)
+        if not attempts:
+            shown = self.showing.sampling(keyed_rng(*self._place("sample", None, step), "few-shot"))
+            attempts = await self._ask("sample", None, step, (), shown, n, chain)
         return None if attempts is None else (_solved(attempts), _entries(attempts))
 
     async def _refine(self, island: int, samples: Sequence[Entry]) -> bool:
@@ -165,10 +175,10 @@ class TaskSearch:
             if attempts:
                 selector.asked(attempts[0].parents, n)
             else:
-                parents, prompt = self._choose(selector, pool, island, step)
+                parents, shown = self._choose(selector, pool, island, step)
                 keys = tuple(parent.key for parent in parents)
                 selector.asked(keys, n)
-                attempts = await self._ask("refine", island, step, keys, prompt, n, budget - asked)
+                attempts = await self._ask("refine", island, step, keys, shown, n, budget - asked)
                 if attempts is None:
                     return False
             asked += n
@@ -178,34 +188,26 @@ class TaskSearch:
 
     def _choose(
         self, selector: Selector, pool: Sequence[Entry], island: int, step: int
-    ) -> tuple[tuple[Entry, ...], Prompt]:
+    ) -> tuple[tuple[Entry, ...], Shown]:
         """Return the parents of a step and their prompt; where nothing can be refined, none and the sampling prompt.
 
         A choice whose prompt is too long for the model's window is put aside for this step, and another one made; so
         is the second of two parents that are the same program.
         """
-        rng = keyed_rng(*self._place("refine", island, step), "select")
+        place = self._place("refine", island, step)
+        rng = keyed_rng(*place, "select")
         candidates = list(pool)
         while candidates:
             parents = selector.select(candidates, rng)
-            shown = [self.bench.archive.find(self.judge, parent.key) for parent in parents]
-            if len(shown) == 2 and shown[0].program == shown[1].program:
+            attempts = [self.bench.archive.find(self.judge, parent.key) for parent in parents]
+            if len(attempts) == 2 and attempts[0].program == attempts[1].program:
                 candidates.remove(parents[1])
                 continue
-            prompt = self._render(shown)
-            if prompt is not None:
-                return parents, prompt
+            shown = self.showing.refining(attempts, keyed_rng(*place, "few-shot"))
+            if shown is not None:
+                return parents, shown
             candidates = [entry for entry in candidates if entry not in parents]
-        return (), self.prompt
-
-    def _render(self, parents: Sequence[Attempt]) -> Prompt | None:
-        """Return the refinement prompt; None where it does not fit."""
-        asker = self.bench.asker
-        if self.bench.config.drop_examples:
-            fitting = fitting_prompt(self.prompt_set, self.task, parents, asker, self.max_tokens)
-            return None if fitting is None else fitting[0]
-        prompt = self.prompt_set.render(self.task, parents)
-        return prompt if asker.overlong([prompt], self.max_tokens) == [None] else None
+        return (), self.showing.sampling(keyed_rng(*place, "few-shot"))
 
     def _replayed(self, phase: Phase, island: int | None, step: int) -> list[Attempt]:
         """Return the attempts of a request that is already in the archive; none where it is not."""
@@ -229,14 +231,9 @@ class TaskSearch:
                 self.counted[island] = step + 1
 
     async def _ask(
-        self, phase: Phase, island: int | None, step: int, parents: tuple[str, ...], prompt: Prompt, n: int, chain: int
+        self, phase: Phase, island: int | None, step: int, parents: tuple[str, ...], shown: Shown, n: int, chain: int
     ) -> list[Attempt] | None:
-        """Return a request's attempts: from the archive, or from the model and then recorded there.
-
-        None where the search was stopped before it was sent.
-        """
-        if attempts := self._replayed(phase, island, step):
-            return attempts
+        """Return a request's attempts, now recorded; None where the search was stopped before it was sent."""
         bench, model = self.bench, self.bench.asker.model
         request = Request(
             task_hash=self.task.content_hash,
@@ -248,17 +245,17 @@ class TaskSearch:
             parents=parents,
             n=n,
             seed=keyed_seed(*self._place(phase, island, step), "complete"),
-            prompt_hash=prompt_hash(prompt),
-            few_shot=(),
+            prompt_hash=prompt_hash(shown.prompt),
+            few_shot=shown.few_shot,
             model=model.name,
             adapter=model.adapter,
             prompt_set=f"{self.prompt_set.name}:{self.prompt_set.hash}",
         )
-        reply = await bench.asker.ask(prompt, n, self.max_tokens, request.seed, chain, bench.progress.stop)
+        reply = await bench.asker.ask(shown.prompt, n, self.max_tokens, request.seed, chain, bench.progress.stop)
         if reply is None:
             return None
         async with asyncio.TaskGroup() as group:
-            jobs = [group.create_task(self._run(prompt.prefill, completion)) for completion in reply.completions]
+            jobs = [group.create_task(self._run(shown.prompt.prefill, completion)) for completion in reply.completions]
         records = [job.result() for job in jobs]
         bench.archive.record(request, reply.prompt_tokens, self.input_hashes, records, reply.cost)
         bench.progress.spend(reply.cost)
