@@ -17,7 +17,7 @@ ACCURACIES = st.sampled_from([0.0, 0.2, 1 / 3, 0.34, 0.5, 0.97, 0.98, 1.0])
 def candidate(number: int, accuracy: float, length: int = 5, answer: int = 0) -> Candidate:
     source = f"{number:05}" + "x" * length
     return Candidate(
-        place=(0, number), key=str(number), iteration=0, source=source, program_hash=source, train_accuracy=accuracy,
+        place=(0, number), source=source, program_hash=source, train_accuracy=accuracy,
         test_accuracy=accuracy, accuracy=accuracy, outputs=b"", answer=input_hash([[[answer]]]),
     )  # fmt: skip
 
@@ -49,8 +49,8 @@ def test_a_selection_is_a_part_of_what_there_is(ranked: list[Candidate], name: s
 
 def test_of_equals_the_shorter_comes_first() -> None:
     some = [candidate(i, 0.0, length) for i, length in enumerate((7, 3, 5, 1))]
-    assert [one.key for one in fewest(some, 3)] == ["3", "1", "2"]
-    assert [one.key for one in sorted(some, key=lambda one: one.rank)] == ["3", "1", "2", "0"]
+    assert [one.place[1] for one in fewest(some, 3)] == [3, 1, 2]
+    assert [one.place[1] for one in sorted(some, key=lambda one: one.rank)] == [3, 1, 2, 0]
 
 
 @given(st.lists(ACCURACIES, max_size=60), st.integers(1, 30), st.integers(0, 9))

@@ -130,7 +130,6 @@ def build(folder: str, tasks: int, per_task: int) -> dict[str, Any]:
 
     run = Path(folder)
     made = engine._tasks(tasks)
-    engine.measure(tasks, per_task, run)
     options: dict[str, Any] = {
         "model": "simulated",
         "adapter": None,
@@ -141,6 +140,7 @@ def build(folder: str, tasks: int, per_task: int) -> dict[str, Any]:
     rounds = {"0": options | {"options": {"samples": per_task // 2, "refinements": per_task // 2}}}
     (run / "config.json").write_text(json.dumps(rounds))
     (run / "tasks.json").write_text(json.dumps({task.id: task.to_json() for task in made}))
+    engine.measure(tasks, per_task, run)
     return {}
 
 

@@ -75,7 +75,7 @@ class Maker:
             task = task.without_test_outputs()
         found = Scan(task, report).run(self.sources, choice.per_task - choice.per_task // 2 if choice.test_time else 0)
         report.tasks += 1
-        report.rows_per_task[task.id] = 0
+        report.rows_per_task.setdefault(task.id, 0)
         report.unknown_tests += any(example.output is None for example in task.test)
         rng = keyed_rng(choice.seed, task.content_hash, "hindsight")
         for candidate in self._candidates(found, rng):

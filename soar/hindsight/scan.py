@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from soar.archive import Archive
+from soar.eligibility import Rule
 from soar.hindsight.report import HindsightReport
 from soar.program import Attempt
 from soar.records import input_hash
@@ -26,8 +27,6 @@ class Candidate:
 
     Attributes:
         place: where its attempt is: index of the run, number in its archive.
-        key: of its attempt.
-        iteration: of its attempt.
         program_hash: of its source.
         train_accuracy: share of the examples solved.
         test_accuracy: share of the test inputs solved; None where that is unknown or must not be known.
@@ -37,8 +36,6 @@ class Candidate:
     """
 
     place: tuple[int, int]
-    key: str
-    iteration: int
     source: str
     program_hash: str
     train_accuracy: float
@@ -170,9 +167,9 @@ class Scan:
             for iteration, config in source.configs.items():
                 yield from self._round(index, source.archive, iteration, config.rules)
 
-    def _round(self, index: int, archive: Archive, iteration: int, rules: Collection[str]) -> Iterator[Attempt]:
+    def _round(self, index: int, archive: Archive, iteration: int, rules: Collection[Rule]) -> Iterator[Attempt]:
         shown: dict[str, Candidate] = {}  # by key of an attempt
-        for number, attempt in archive.numbered_attempts(self.task, iteration, rules):  # type: ignore[arg-type]
+        for number, attempt in archive.numbered_attempts(self.task, iteration, rules):
             self.report.completions += 1
             self.report.no_program += attempt.program is None
             self.report.broken_rules.update(attempt.broken_rules)
@@ -199,8 +196,6 @@ class Scan:
             answer = [outcome.value for outcome in attempt.test]
             self.programs[name] = Candidate(
                 place=place,
-                key=attempt.key,
-                iteration=attempt.iteration,
                 source=attempt.program.source,
                 program_hash=name,
                 train_accuracy=attempt.train_accuracy,
