@@ -16,6 +16,7 @@ import typer
 
 from soar import cli_evaluation, cli_iterate
 from soar.cli_dataset import dataset
+from soar.cli_train import train
 from soar.errors import SoarError
 
 if TYPE_CHECKING:
@@ -226,6 +227,7 @@ def merge(
 
 
 app.command()(dataset)
+app.command()(train)
 
 
 @app.command()

@@ -120,5 +120,5 @@ def base_source(model: str) -> str:
     if kind == "mini":
         return source or str(Path(__file__).parent.parent / "models" / "mini" / "weights")
     if kind in ("hf", "vllm") and source:
-        return source.split("@http")[0]
+        return source.partition("@http")[0].partition(" --")[0]  # an endpoint, a server's own options
     raise AdapterError(f"no adapter can be trained for {model!r}: give mini, hf:NAME_OR_FOLDER or vllm:NAME_OR_FOLDER")

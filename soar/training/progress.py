@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from soar.search.progress_bar import _clock, _in_notebook
+from soar.training.adapter import Adapter
 
 Event = dict[str, Any]
 
@@ -20,6 +21,18 @@ def describe(event: Event) -> str:
     return (
         f"step {event['step']}/{event['steps']}, loss {event['loss']:.3f}, {event['tokens_per_second']:,.0f} tokens/s, "
         f"about {_clock(event['left'])} left"
+    )
+
+
+def summary(adapter: Adapter) -> str:
+    """What came out, in a few lines."""
+    f = adapter.figures
+    left_out = f", {f['rows_too_long']} longer than {f['window']} tokens left out" if f["rows_too_long"] else ""
+    return (
+        f"adapter {adapter.name} in {adapter.path}\n"
+        f"{f['rows']} rows{left_out}; {f['steps']} steps, loss {f['first_loss']:.3f} → {f['last_loss']:.3f}\n"
+        f"{f['tokens']:,} tokens in {_clock(f['seconds'])}: {f['tokens_per_second']:,.0f} tokens/s in {f['precision']} "
+        f"on {f['device']}, {f['peak_memory_mb']:,} MB of memory at most"
     )
 
 

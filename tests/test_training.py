@@ -1,0 +1,162 @@
+"""Training with the embedded model, through the command, the function, a kill, and back into both kinds of models."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from datasets import Dataset
+
+from soar.models import ModelError, Prompt, Sampling, open_model
+from soar.models.mini import WEIGHTS, MiniModel
+from soar.prompting import load_prompt_set
+from soar.training import Adapter, AdapterError, TrainingConfig, TrainingError, train
+from soar.training.lora import train_iter
+from tests.training_support import generated_rows
+
+OPTIONS = {"rank": 8, "learning_rate": 3e-3, "epochs": 4, "batch_size": 8, "micro_batch_size": 4}
+CONFIG = TrainingConfig.for_model("mini", **OPTIONS)
+REPLY = "    return np.full((3, 7), 5)\n"
+COMMAND = [sys.executable, "-m", "soar", "train"]
+FLAGS = [part for name, value in OPTIONS.items() for part in (f"--{name.replace('_', '-')}", str(value))]
+KILLED = """
+import sys
+from datasets import load_from_disk
+from soar.training import TrainingConfig, train
+config = TrainingConfig.for_model("mini", checkpoint_seconds=0, **{options})
+train(load_from_disk(sys.argv[1]), "mini", sys.argv[2], config)
+"""
+
+
+@pytest.fixture(scope="module")
+def rows() -> Dataset:
+    """Rows that all have one reply, which is quickly learned."""
+    return generated_rows(16).map(lambda row: {"completion": REPLY})
+
+
+@pytest.fixture(scope="module")
+def folder(rows: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Rows as a folder, and an adapter trained on them by the command."""
+    folder = tmp_path_factory.mktemp("training")
+    rows.save_to_disk(folder / "rows")
+    done = subprocess.run(
+        [*COMMAND, folder / "rows", "--output", folder / "adapter", *FLAGS], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "16 rows; 8 steps, loss" in done.stdout
+    return folder
+
+
+def test_the_loss_falls_and_the_folder_tells_all(folder: Path, rows: Dataset) -> None:
+    adapter = Adapter.load(folder / "adapter")
+    assert adapter.figures["last_loss"] < 0.7 * adapter.figures["first_loss"]
+    assert adapter.base_model == "mini" and adapter.prompt_set == rows[0]["prompt_set"]
+    curve = [json.loads(line) for line in (adapter.path / "training.jsonl").read_text().splitlines()]
+    assert [line["step"] for line in curve] == list(range(1, 9))
+    assert adapter.figures["peak_memory_mb"] > 100 and adapter.figures["tokens_per_second"] > 0
+    left = {path.name for path in adapter.path.iterdir()}
+    assert left == {
+        "adapter_config.json", "adapter_model.safetensors", "soar.json", "training.jsonl", "loss.png", "loss.svg",
+    }  # fmt: skip
+
+
+def test_a_finished_training_returns_at_once_and_another_is_refused(folder: Path, rows: Dataset) -> None:
+    started = time.monotonic()
+    adapter = train(rows, "mini", folder / "adapter", CONFIG)
+    assert adapter == Adapter.load(folder / "adapter") and time.monotonic() - started < 3
+    with pytest.raises(TrainingError, match=r"learning_rate was 0.003 and is now 0.1"):
+        train(rows, "mini", folder / "adapter", CONFIG.model_copy(update={"learning_rate": 0.1}))
+    with pytest.raises(TrainingError, match="dataset was"):
+        train(rows.select(range(15, -1, -1)), "mini", folder / "adapter", CONFIG)
+
+
+def test_mini_and_transformers_answer_with_it_alike(folder: Path, rows: Dataset, mini: MiniModel) -> None:
+    prompt, sampling = Prompt(tuple(rows[0]["prompt"]), rows[0]["prefill"]), Sampling(temperature=0.0, max_tokens=40)
+    plain = asyncio.run(mini.complete(prompt, 1, sampling, 0)).completions[0]
+    replies = []
+    for model in (mini, open_model(f"hf:{WEIGHTS}")):
+        model.load_adapter(str(folder / "adapter"))
+        assert model.adapter == Adapter.load(folder / "adapter").name
+        replies.append(asyncio.run(model.complete(prompt, 1, sampling, 0)).completions[0])
+        if model is not mini:
+            model.close()
+    mini.load_adapter(None)
+    assert mini.adapter is None
+    assert replies[0].text == replies[1].text != plain.text
+    assert replies[0].logprob == pytest.approx(replies[1].logprob, abs=1e-2)
+
+
+def test_killed_and_started_again_it_ends_in_the_same_weights(folder: Path) -> None:
+    script = [sys.executable, "-c", KILLED.format(options=OPTIONS), folder / "rows", folder / "killed"]
+    first = subprocess.Popen(script)
+    marks = folder / "killed" / "checkpoints"
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline and not list(marks.glob("checkpoint-*/complete")):
+        time.sleep(0.05)
+    first.send_signal(signal.SIGKILL)
+    first.wait()
+    assert list(marks.glob("checkpoint-*/complete")) and not (folder / "killed" / "soar.json").exists()
+    subprocess.run(script, check=True)
+    killed, whole = Adapter.load(folder / "killed"), Adapter.load(folder / "adapter")
+    assert killed.name == whole.name
+    weights = "adapter_model.safetensors"
+    assert (killed.path / weights).read_bytes() == (whole.path / weights).read_bytes()
+    losses = [
+        [json.loads(line)["loss"] for line in (one.path / "training.jsonl").read_text().splitlines()]
+        for one in (killed, whole)
+    ]
+    assert losses[0] == losses[1] and len(losses[0]) == 8
+
+
+def test_closing_ends_the_process(rows: Dataset, tmp_path: Path) -> None:
+    events = train_iter(rows, "mini", tmp_path, CONFIG)
+    assert "stage" in next(events)
+    children = Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").read_text().split()
+    events.close()
+    assert len(Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").read_text().split()) == len(children) - 1
+
+
+def test_it_goes_on_from_an_adapter(folder: Path, rows: Dataset, tmp_path: Path) -> None:
+    config = CONFIG.model_copy(update={"epochs": 1, "learning_rate": 1e-4})
+    adapter = train(rows, "mini", tmp_path / "next", config, continue_from=folder / "adapter")
+    before = Adapter.load(folder / "adapter")
+    assert adapter.made_of["continue_from"] == before.name != adapter.name
+    assert adapter.figures["first_loss"] < 0.8 * before.figures["first_loss"]
+
+
+def test_another_prompt_set_tokenizer_or_model_is_refused(folder: Path, tmp_path: Path) -> None:
+    adapter = Adapter.load(folder / "adapter")
+    adapter.check("mini", {"mini": load_prompt_set("mini")})
+    with pytest.raises(AdapterError, match=r"trained on prompts of mini:\w+, this search uses grids:\w+"):
+        adapter.check("mini", {"grids": load_prompt_set("grids")})
+    with pytest.raises(AdapterError, match="trained on model mini, this search uses hf:other"):
+        adapter.check("hf:other", {})
+    record = json.loads((adapter.path / "soar.json").read_text()) | {"tokenizer": "0123456789abcdef"}
+    for name in ("adapter_config.json", "adapter_model.safetensors"):
+        (tmp_path / name).write_bytes((adapter.path / name).read_bytes())
+    (tmp_path / "soar.json").write_text(json.dumps(record))
+    model = MiniModel(workers=1)
+    with pytest.raises(ModelError, match="trained with tokenizer 0123456789abcdef, this model's is"):
+        model.load_adapter(str(tmp_path))
+    model.close()
+    with pytest.raises(AdapterError, match="holds no finished adapter"):
+        Adapter.load(folder)
+
+
+def test_what_cannot_be_trained_is_refused(rows: Dataset, tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match="no column completion"):
+        train(rows.remove_columns("completion"), "mini", tmp_path)
+    with pytest.raises(AdapterError, match="openai:gpt"):
+        train(rows, "openai:gpt", tmp_path)
+    with pytest.raises(TrainingError, match="unknown option 'learning_rat'; nearest: learning_rate"):
+        TrainingConfig.for_model("mini", learning_rat=1.0)
+    with pytest.raises(TrainingError, match="every row is longer than 8 tokens"):
+        train(rows, "mini", tmp_path / "long", CONFIG.model_copy(update={"max_tokens": 8}))
+    assert TrainingConfig().rank == TrainingConfig.for_model("hf:x").rank == 256
