@@ -196,7 +196,8 @@ class _Loop:
         yield from self.stages.rows("hindsight of all rounds", pooled, partial(self._rows, runs, "all"))
         adapter = yield from self.stages.train("training on all rounds", pooled)
         for number in range(self.config.ttt + 1):
-            job = SearchJob(f"test-time search {number}", self.sets.target, target, number)
+            shown = (self.folder.path, self.config.iterations)
+            job = SearchJob(f"test-time search {number}", self.sets.target, target, number, shown)
             yield from self.stages.searches([job], adapter)
             if self.stages.stopped is not None or number == self.config.ttt:
                 return
@@ -205,10 +206,11 @@ class _Loop:
             adapter = yield from self.stages.train(f"test-time training {number}", place)
 
     def _jobs(self, number: int) -> list[SearchJob]:
-        jobs = [SearchJob(f"search {number}", self.sets.training, self.folder.path, number)]
+        shown = (self.folder.path, number - 1) if number else None
+        jobs = [SearchJob(f"search {number}", self.sets.training, self.folder.path, number, shown)]
         ends = number in (0, self.config.iterations)
         if self.sets.held_out is not None and (ends or self.config.held_out_every):
-            jobs.append(SearchJob(f"held-out search {number}", self.sets.held_out, self.folder.held_out, number))
+            jobs.append(SearchJob(f"held-out search {number}", self.sets.held_out, self.folder.held_out, number, shown))
         return jobs
 
     def _rows(self, runs: list[Path], iteration: int | Literal["all"]) -> tuple[Dataset, HindsightReport]:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
-import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -184,10 +182,9 @@ class LoopFolder:
             "dropped": sets.dropped,
         }
         self.path.mkdir(parents=True, exist_ok=True)
-        file = self.path / "loop.json"
-        if file.exists():
-            self._check(json.loads(file.read_text(encoding="utf-8")), new)
-        write_json(file, new)
+        folder = RunFolder(self.path)
+        self._check(folder.read("loop.json"), new)
+        folder.write("loop.json", new)
 
     def _check(self, old: dict[str, Any], new: dict[str, Any]) -> None:
         for name, value in new.items():
@@ -202,11 +199,6 @@ class LoopFolder:
                 "another run folder"
             )
 
-    def log(self, line: Mapping[str, Any]) -> None:
-        """Append a line to `metrics.jsonl`."""
-        with (self.path / "metrics.jsonl").open("a", encoding="utf-8") as file:
-            file.write(json.dumps(line) + "\n")
-
 
 SETS = tuple(one.name for one in fields(Sets) if one.name != "dropped")
 LATER = ("held_out tasks", "target tasks")
@@ -217,11 +209,3 @@ def _fingerprint(tasks: TaskSet) -> str:
     """A hash of the tasks, ids and test outputs included: hindsight reads these."""
     text = canonical_json([[id, task.to_json()] for id, task in tasks.items()])
     return f"{len(tasks)} tasks, {hashlib.blake2b(text.encode(), digest_size=8).hexdigest()}"
-
-
-def write_json(path: Path, content: Any) -> None:
-    """Write a file whole or not at all; make its folder where needed."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f"{path.name}.new")
-    draft.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-    os.replace(draft, path)

@@ -11,7 +11,8 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from soar.loop_config import LoopError, LoopFolder, write_json
+from soar.loop_config import LoopError, LoopFolder
+from soar.search.run_folder import RunFolder
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -196,7 +197,7 @@ def load_report(run: str | Path, stopped: str | None = None) -> LoopReport:
     folder = LoopFolder(Path(run).absolute())
     if not (folder.path / "loop.json").exists():
         raise LoopError(f"{run} holds no loop: give the folder that soar iterate --run was given")
-    minutes, killed = _minutes(folder.path / "metrics.jsonl")
+    minutes, killed = _minutes(RunFolder(folder.path))
     sets = {"training": folder.path, "held-out": folder.held_out, "target": folder.target}
     rounds = [one for name, place in sets.items() for one in _rounds(name, place, minutes)]
     return LoopReport(folder.path, tuple(rounds), minutes, killed, stopped)
@@ -206,7 +207,7 @@ def write_report(run: Path) -> LoopReport:
     """Write `report.md` and `report.json` of what the loop in a folder has brought so far, and the plots; return it."""
     report = load_report(run)
     _draw(report)
-    write_json(run / "report.json", report.to_json())
+    RunFolder(run).write("report.json", report.to_json())
     (run / "report.md").write_text(report.markdown(), encoding="utf-8")
     return report
 
@@ -244,11 +245,11 @@ def _rounds(name: str, run: Path, minutes: dict[str, float]) -> Iterator[Round]:
         )
 
 
-def _minutes(file: Path) -> tuple[dict[str, float], tuple[str, ...]]:
+def _minutes(folder: RunFolder) -> tuple[dict[str, float], tuple[str, ...]]:
     """Minutes by stage, and the stages that were begun more often than they came to an end or a stop."""
     minutes: dict[str, float] = defaultdict(float)
     open_starts: dict[str, int] = defaultdict(int)
-    for line in map(json.loads, file.read_text(encoding="utf-8").splitlines()):
+    for line in folder.metrics():
         if "stage" in line:
             open_starts[line["stage"]] += 1 if "began" in line else -1
             if "seconds" in line:

@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from soar.datasets import TaskSet
-from soar.loop_config import LoopConfig, LoopError, LoopFolder, Sets, write_json
+from soar.loop_config import LoopConfig, LoopError, LoopFolder, Sets
 from soar.loop_report import LoopReport, write_report
 from soar.search.progress import Snapshot
 from soar.search.progress_bar import say
+from soar.search.run_folder import RunFolder
 from soar.search.stoppers import Stopper, on_ctrl_c
 from soar.tracker import Tracker
 
@@ -56,12 +57,17 @@ class LoopSnapshot:
 
 @dataclass(frozen=True, slots=True)
 class SearchJob:
-    """One search: of these tasks, as this round of the run in this folder."""
+    """One search: of these tasks, as this round of the run in this folder.
+
+    Attributes:
+        examples: run and round whose solved tasks are shown where the prompts have room for one; None: nothing is.
+    """
 
     title: str
     tasks: TaskSet
     run: Path
     iteration: int
+    examples: tuple[Path, int] | None = None
 
     @property
     def figures(self) -> Path:
@@ -126,7 +132,7 @@ class Stages:
         from soar.search import search_iter
 
         results: SearchResults | None = None
-        options = self.config.search() | {"iteration": job.iteration}
+        options = self.config.search() | {"iteration": job.iteration, "few_shot": self._few_shot(job, model)}
         with self._timed(job.title), self._stopper() as stop:
             with closing(
                 search_iter(job.tasks, model, adapter=adapter, run=job.run, stop=stop, **options)
@@ -139,6 +145,18 @@ class Stages:
             if self.stopped is None:
                 self._evaluate(job, results)
         yield self._ended("search", job.title)
+
+    def _few_shot(self, job: SearchJob, model: LanguageModel) -> str | None:
+        """The solved tasks to show: those asked for, else those of the round before if prompts show any (paper, 3.1)."""
+        from soar.search.few_shot import solved_tasks
+        from soar.search.planning import prompt_sets_for
+
+        if self.config.few_shot is not None or job.examples is None:
+            return self.config.few_shot
+        run, number = job.examples
+        grids, others = prompt_sets_for(model, self.config)
+        shown = all((grids if task.is_grid else others).few_shot for task in job.tasks.values())
+        return f"{run}:{number}" if shown and solved_tasks(RunFolder(run), number).examples else None
 
     @contextmanager
     def _stopper(self) -> Iterator[Stopper | None]:
@@ -154,7 +172,7 @@ class Stages:
         evaluation = evaluate(results, embedder=self.config.hindsight.embedder)
         figures = {name: value.value for name, value in evaluation.summary.items() if value is not None}
         self._track({f"{job.title.rpartition(' ')[0]}/{name}": one for name, one in figures.items()}, job.iteration)
-        write_json(job.figures, evaluation.to_json())
+        _write(job.figures, evaluation.to_json())
 
     def rows(self, title: str, place: Path, make: Callable[[], tuple[Dataset, HindsightReport]]) -> Steps:
         """Make the rows of a round, once.
@@ -170,7 +188,7 @@ class Stages:
             dataset, report = make()
             if not len(dataset):
                 raise LoopError(f"{title}: no attempt became a row, so there is nothing to learn from: {report}")
-            write_json(place / "report.json", report.to_json())
+            _write(place / "report.json", report.to_json())
             _save_whole(dataset, place / "dataset")
         yield self._ended("hindsight", title)
 
@@ -213,9 +231,15 @@ class Stages:
     def _timed(self, title: str) -> Iterator[None]:
         """Leave the seconds of a stage in `metrics.jsonl`; a start that comes to no end leaves its beginning."""
         started = time.time()
-        self.folder.log({"stage": title, "began": round(started, 3)})
+        folder = RunFolder(self.folder.path)
+        folder.log({"stage": title, "began": round(started, 3)})
         yield
-        self.folder.log({"stage": title, "seconds": round(time.time() - started, 3), "stopped": self.stopped})
+        folder.log({"stage": title, "seconds": round(time.time() - started, 3), "stopped": self.stopped})
+
+
+def _write(file: Path, content: dict[str, Any]) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    RunFolder(file.parent).write(file.name, content)
 
 
 def _save_whole(dataset: Dataset, folder: Path) -> None:

@@ -17,7 +17,8 @@ from soar.task import Task
 
 # These may differ when a run is reopened: the first two may grow, the others change neither programs nor outcomes.
 BUDGETS = ("samples", "refinements")
-FREE = ("workers", "concurrency", "vote_c", "vote_weight")
+# `few_shot` is a path; what lies there is frozen, and compared by its hash.
+FREE = ("workers", "concurrency", "vote_c", "vote_weight", "few_shot")
 
 
 Description: TypeAlias = tuple[dict[str, Any], dict[str, Task]]  # rounds as in config.json, tasks
@@ -52,12 +53,12 @@ class RunFolder:
 
     def model(self, iteration: int) -> tuple[str, str | None]:
         """Return the name of a round's model, and of its adapter."""
-        described = self._read("config.json")[str(iteration)]
+        described = self.read("config.json")[str(iteration)]
         return described["model"], described["adapter"]
 
     def rounds(self) -> list[int]:
         """Return the numbers of the rounds in this folder."""
-        return sorted(map(int, self._read("config.json")))
+        return sorted(map(int, self.read("config.json")))
 
     def skipped(self, iteration: int) -> dict[str, str]:
         """Return id and reason of the tasks that were not searched in a round."""
