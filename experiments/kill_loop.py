@@ -93,7 +93,7 @@ def main() -> None:
     given = parser.parse_args()
     stages = given.stages or STAGES[: None if given.ttt else STAGES.index("hindsight of all rounds")]
     shutil.rmtree(given.out, ignore_errors=True)
-    alone, killed = given.out / "left", given.out / "killed"
+    alone, killed = given.out / "left" / "loop", given.out / "killed" / "loop"  # figures are labelled by the folder
     begun = time.monotonic()
     undisturbed = start(alone, given.ttt)
     print(undisturbed.communicate()[1], file=sys.stderr)

@@ -147,7 +147,7 @@ class Stages:
         yield self._ended("search", job.title)
 
     def _few_shot(self, job: SearchJob, model: LanguageModel) -> str | None:
-        """The solved tasks to show: those asked for, else those of the round before if prompts show any (paper, 3.1)."""
+        """The solved tasks to show: those asked for, else those of the round before if prompts show any (3.1)."""
         from soar.search.few_shot import solved_tasks
         from soar.search.planning import prompt_sets_for
 
