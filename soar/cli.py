@@ -8,7 +8,7 @@ import itertools
 import json
 import operator
 import sys
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -32,6 +32,9 @@ app = typer.Typer(
 )
 SETS = "arc-agi-1/training, arc-agi-1/evaluation, arc-agi-2/training, arc-agi-2/evaluation"
 
+MODELS = "mini (embedded), hf:NAME_OR_FOLDER, openai:MODEL, openai:MODEL@http://host:port/v1."
+SETTINGS = "TOML file that says more of an openai: model: limits, prices, what it understands."
+
 
 @app.command()
 def search(
@@ -41,7 +44,8 @@ def search(
             metavar="TASK|SET", help=f"A task's id (3c9b0459), a set ({SETS}), a JSON or JSONL file, or a folder."
         ),
     ],
-    model: Annotated[str, typer.Option(help="mini (embedded), hf:NAME_OR_FOLDER.")] = "mini",
+    model: Annotated[str, typer.Option(help=MODELS)] = "mini",
+    model_settings: Annotated[Path | None, typer.Option(help=SETTINGS)] = None,
     adapter: Annotated[
         Path | None,
         typer.Option(help="Folder of an adapter that was trained for the model; without it, the base model."),
@@ -91,6 +95,7 @@ def search(
     """
     from rich.console import Console
 
+    from soar.models import open_model
     from soar.search import search as search_tasks
 
     found = _tasks(tasks)
@@ -109,7 +114,11 @@ def search(
     stop = _stopper(max_programs, max_tokens, max_cost, max_seconds, stop_file)
     kept = f"what was found is in {run}: the same command goes on from there" if run else "no --run was given"
     try:
-        result = search_tasks(found, model=model, adapter=adapter, run=run, stop=stop, **options)
+        with ExitStack() as stack:
+            settled = open_model(model, model_settings) if model_settings is not None else None
+            if settled is not None:
+                stack.callback(settled.close)
+            result = search_tasks(found, model=settled or model, adapter=adapter, run=run, stop=stop, **options)
     except KeyboardInterrupt:
         typer.secho(f"soar: interrupted; {kept}", fg="yellow", err=True)
         raise typer.Exit(130) from None
@@ -231,10 +240,30 @@ app.command()(train)
 
 
 @app.command()
-def doctor() -> None:
-    """Show what this machine offers: packages, processors, layers of the sandbox."""
+def doctor(
+    model: Annotated[
+        str | None, typer.Option(help=f"Ask this model instead, once for each capability. {MODELS}")
+    ] = None,
+    model_settings: Annotated[Path | None, typer.Option(help=SETTINGS)] = None,
+    prompt_set: Annotated[
+        str | None, typer.Option(help="Prompt set to ask with; without it, the model's own. One that is raw asks raw.")
+    ] = None,
+) -> None:
+    """Show what this machine offers: packages, processors, layers of the sandbox. Or, live, what a model can do.
+
+    With `--model` a few tiny requests are sent, which cost as much as they would in a search.
+    """
+    from rich.console import Console
+
     from soar.doctor import report
 
+    if model is not None:
+        from soar.models import open_model
+        from soar.models.probing import probe
+
+        with closing(open_model(model, model_settings)) as opened:
+            Console().print(probe(opened, prompt_set))
+        return
     for line in report():
         typer.echo(line)
 

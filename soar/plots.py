@@ -66,7 +66,7 @@ class Plot:
         from matplotlib import rc_context
 
         buffer = io.BytesIO()
-        with rc_context(STYLE):  # type: ignore[arg-type]
+        with rc_context(STYLE):
             self.figure.savefig(buffer, format=kind, dpi=160, metadata={"Date": None} if kind == "svg" else None)
         return buffer.getvalue()
 
@@ -176,7 +176,7 @@ def _axes(title: str, x: str, y: str) -> tuple[Figure, Axes]:
     from matplotlib import rc_context
     from matplotlib.figure import Figure
 
-    with rc_context(STYLE):  # type: ignore[arg-type]
+    with rc_context(STYLE):
         figure = Figure(figsize=(7.5, 4.2), layout="constrained")
         axes = figure.add_subplot()
         axes.set(title=title, xlabel=x, ylabel=y)

@@ -22,6 +22,16 @@ class Program:
         """BLAKE2b of the source text, 32 hexadecimal digits."""
         return hashlib.blake2b(self.source.encode(), digest_size=16).hexdigest()
 
+    def standalone(self) -> Program:
+        """Return a program that does the same with numpy and scipy only: what it uses of `soar.grids` is inlined.
+
+        Raises:
+            soar.standalone.StandaloneError: it is no valid Python, or imports another part of `soar`.
+        """
+        from soar.standalone import standalone
+
+        return Program(standalone(self.source))
+
 
 @dataclass(frozen=True, slots=True)
 class Attempt:

@@ -101,7 +101,8 @@ class PromptSet:
         if few_shot is not None:
             without = self._text("sample.j2", context | {"parents": (), "few_shot": None})
             shared = os.path.commonprefix([sample, without])  # noqa: RUF071 - of characters, as it does
-        return Prompt(tuple(messages), self._text("prefill.j2", context), prefix=len(system) + len(shared))
+        prefill, prefix = self._text("prefill.j2", context), len(system) + len(shared)
+        return Prompt(tuple(messages), prefill, prefix, raw=self.settings.raw)
 
     def parse(self, reply: str, prefill: str = "") -> str | ParseFailure:
         """Return the source of the program in a reply to a prompt with this `prefill`."""

@@ -2,11 +2,22 @@ from __future__ import annotations
 
 import random
 
-import torch
+import numpy as np
+import pytest
 from transformers import AutoTokenizer
 
 from soar.models.mini import WEIGHTS, MiniModel
-from soar.models.mini.corpus import PROGRAM_WEIGHT, Corpus, encode, to_task
+from soar.models.mini.corpus import (
+    BATCHES,
+    LENGTHS,
+    PROGRAM_WEIGHT,
+    STAGES,
+    WINDOW,
+    Corpus,
+    encode,
+    stage_of,
+    to_task,
+)
 from soar.models.mini.generator import HEADER, GeneratedTask, generate
 from soar.prompting import load_prompt_set
 
@@ -51,12 +62,31 @@ def test_the_parent_that_is_shown_is_the_broken_one() -> None:
     assert len(parent.train) == len(task.train) and len(parent.test) == len(task.test)
 
 
-def test_batches_repeat_under_a_seed_and_hold_whole_rows() -> None:
-    first, again = (iter(Corpus(TOKENIZER, seed=3, batch_tokens=2048, start=0, pools=100)) for _ in range(2))
-    for _ in range(3):
-        ids, weights, pool = next(first)
-        same_ids, _, _ = next(again)
-        assert torch.equal(ids, same_ids)
-        assert ids.shape == weights.shape and ids.numel() <= 2048 and pool >= 0
+def test_a_pool_depends_on_its_number_only() -> None:
+    third = Corpus(TOKENIZER, seed=3, batch_tokens=4096, steps=1000).pool(2)
+    again = next(iter(Corpus(TOKENIZER, seed=3, batch_tokens=4096, steps=1000, start=2)))
+    assert len(third) == BATCHES
+    for (ids, weights), (same_ids, same_weights) in zip(third, again, strict=True):
+        assert np.array_equal(ids, same_ids) and np.array_equal(weights, same_weights)
+
+
+def test_batches_are_full_and_hold_whole_texts() -> None:
+    corpus = Corpus(TOKENIZER, seed=3, batch_tokens=4096, steps=8 * BATCHES)
+    early, late = corpus.pool(0), corpus.pool(7)
+    for ids, weights in (*early, *late):
+        rows, length = ids.shape
+        assert weights.shape == ids.shape and length in LENGTHS and rows == 4096 // length
         assert (ids[:, 0] == TOKENIZER.bos_token_id).all()
+        assert ((ids == TOKENIZER.eos_token_id).sum(1) == 1).all()
         assert ((weights == PROGRAM_WEIGHT).sum(1) > 1).all()
+    longest_early, longest_late = (max(ids.shape[1] for ids, _ in pool) for pool in (early, late))
+    assert longest_early < longest_late <= WINDOW
+
+
+def test_grids_grow_in_stages() -> None:
+    assert [stage_of(share) for share in (0.0, 0.4, 0.7, 0.9, 1.5)] == [*STAGES, STAGES[-1]]
+
+
+def test_a_batch_must_hold_the_longest_text() -> None:
+    with pytest.raises(ValueError, match="4096"):
+        Corpus(TOKENIZER, seed=0, batch_tokens=2048, steps=10)

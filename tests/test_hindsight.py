@@ -94,7 +94,7 @@ def prompts_of(row: dict[str, Any]) -> set[str]:
     st.sampled_from(SELECTIONS), st.sampled_from(REFINEMENTS), st.integers(1, 40), st.integers(0, 9), st.booleans(),
     st.sampled_from([None, 0.5, 1.0]),
 )  # fmt: skip
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 def test_rows_of_any_selection_are_true_and_few(
     run: Path, selection: Any, refinement: Any, per_task: int, seed: int, test_time: bool, threshold: float | None
 ) -> None:

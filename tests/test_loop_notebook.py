@@ -20,7 +20,9 @@ def test_the_notebook_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(tmp_path)}}).execute()
     cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
     assert all(cell.execution_count for cell in cells)
-    assert [bool(cell.outputs) for cell in cells] == [bool(count) for count in kept], "run it again and keep its outputs"
+    assert [bool(cell.outputs) for cell in cells] == [bool(count) for count in kept], (
+        "run it again and keep its outputs"
+    )
     pictures = [output for cell in cells for output in cell.outputs if "<svg" in str(output.get("data", ""))]
     assert len(pictures) >= 3  # the task, the result, what the task became in hindsight
     assert (tmp_path / "runs/ten-tasks/iteration-0/adapter/soar.json").exists()

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 from rich.console import Console
@@ -14,7 +15,7 @@ def test_a_long_table_is_cut_and_says_how_to_see_the_rest(tmp_path: Path) -> Non
     tasks = [make_task(f"task{i:03}", i) for i in range(SHOWN + 3)]
     results = soar.search(tasks, ScriptedModel(script), samples=8, refinements=0, run=tmp_path / "run")
     solved = sum(results[task.id].solved is True for task in tasks[SHOWN:])
-    console = Console(width=400, record=True, file=(tmp_path / "out").open("w"))
+    console = Console(width=400, record=True, file=io.StringIO())
     console.print(results)
     cut = console.export_text()
     assert f"... and 3 more tasks, {solved} of them solved; all rows: soar show {tmp_path / 'run'} --all" in cut

@@ -17,7 +17,7 @@ def deduplicate(embeddings: NDArray[np.floating], threshold: float = 0.9) -> NDA
     cosine is never above 1, so a threshold from 1 on keeps everything.
 
     Memory beyond the embeddings (which may be a memory map) is that of a few blocks of 2,048 rows and of one product of
-    two such blocks, at any number of rows: 16 MB + 24 KB times the dimensions.
+    two such blocks, at any number of rows: less than 32 MB + 32 KB times the dimensions.
 
     Args:
         embeddings: (rows, dimensions); read as float32.

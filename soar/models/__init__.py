@@ -1,8 +1,9 @@
-"""Language models behind one string: `mini` (embedded), `hf:NAME_OR_FOLDER`."""
+"""Language models behind one string: `mini` (embedded), `hf:NAME_OR_FOLDER`, `openai:MODEL[@URL]`."""
 
 from __future__ import annotations
 
 import difflib
+from pathlib import Path
 
 from soar.models.base import (
     Capabilities,
@@ -27,20 +28,23 @@ __all__ = [
     "open_model",
 ]
 
-KINDS = ("mini", "mini:", "hf:")
+KINDS = ("mini", "mini:", "hf:", "openai:")
 
 
-def open_model(name: str) -> LanguageModel:
+def open_model(name: str, settings: str | Path | None = None) -> LanguageModel:
     """Return the model that `name` stands for; close it when done.
 
     Args:
         name: `mini`, the embedded model; `mini:FOLDER`, another one of its kind; `hf:NAME_OR_FOLDER`, through
-            transformers.
+            transformers; `openai:MODEL` or `openai:MODEL@http://host:port/v1`, behind an OpenAI-compatible endpoint.
+        settings: a TOML file that says more of an endpoint, see `soar.models.openai.ModelSettings`.
 
     Raises:
-        ModelError: the name has another form, a package is missing, or the model cannot be loaded.
+        ModelError: the name has another form, a package is missing, or the model cannot be loaded or reached.
     """
     kind, colon, source = name.partition(":")
+    if settings is not None and kind != "openai":
+        raise ModelError(f"model '{name}' reads no settings file: only openai: does")
     if name == "mini" or (kind == "mini" and source):
         from soar.models.mini import WEIGHTS, MiniModel
 
@@ -49,6 +53,13 @@ def open_model(name: str) -> LanguageModel:
         from soar.models.transformers import TransformersModel
 
         return TransformersModel(source)
+    if kind == "openai" and source:
+        from soar.models.openai import OpenAIModel, load_settings
+
+        served, at, rest = source.partition("@http")
+        return OpenAIModel(served, f"http{rest}" if at else None, None if settings is None else load_settings(settings))
     near = difflib.get_close_matches(kind + colon, KINDS, n=1)
     hint = f" Did you mean '{near[0]}'?" if near else ""
-    raise ModelError(f"no model '{name}': give 'mini', 'mini:FOLDER' or 'hf:NAME_OR_FOLDER'.{hint}")
+    raise ModelError(
+        f"no model '{name}': give 'mini', 'mini:FOLDER', 'hf:NAME_OR_FOLDER' or 'openai:MODEL[@URL]'.{hint}"
+    )

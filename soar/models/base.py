@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol, TypedDict, runtime_checkable
+from typing import TYPE_CHECKING, Literal, Protocol, TypedDict, runtime_checkable
 
 from soar.errors import SoarError
+
+if TYPE_CHECKING:
+    from soar.models.prices import Prices
 
 
 class Message(TypedDict):
@@ -26,11 +29,13 @@ class Prompt:
         prefix: number of leading characters of the joined contents that this prompt shares with every other
             prompt of the same task (the sampling prompt, which each refinement prompt begins with); a hint that
             lets a model compute that part once. 0 means no hint.
+        raw: the joined contents are read as they stand, without a chat template.
     """
 
     messages: tuple[Message, ...]
     prefill: str = ""
     prefix: int = 0
+    raw: bool = False
 
     @property
     def text(self) -> str:
@@ -100,6 +105,7 @@ class Capabilities:
         context_length: prompt and reply together, in tokens; None where unknown.
         max_concurrency: requests worth having under way at once.
         priced: replies say what they cost (0 where a model is free).
+        prices: of the model's tokens, for what a search may cost at most; None where unknown.
     """
 
     n: bool
@@ -112,6 +118,7 @@ class Capabilities:
     context_length: int | None
     max_concurrency: int
     priced: bool = False
+    prices: Prices | None = None
 
 
 @runtime_checkable

@@ -95,7 +95,8 @@ def search(
 
     Args:
         tasks: a task, a TaskSet, or any collection of tasks.
-        model: its name (`mini`, `hf:NAME_OR_FOLDER`), or an object with the Protocol, which is left open.
+        model: its name (`mini`, `hf:NAME_OR_FOLDER`, `openai:MODEL[@URL]`), or an object with the Protocol, which is
+            left open.
         adapter: what training returned, or its folder; it must have been trained for this model and prompt set. A model
             that is given as an object keeps it. None: the base model, or what the object has loaded.
         run: folder of the run; None: a temporary one, which goes when the result does.

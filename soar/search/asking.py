@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
-from soar.models.base import Completion, LanguageModel, ModelError, Prompt, Reply, Sampling
-from soar.search.config import ConfigError
+from soar.models.base import Completion, LanguageModel, Message, ModelError, Prompt, Reply, Sampling
+from soar.prompting import PromptSet
 from soar.search.keys import keyed_seed
 from soar.search.places import Places
+
+GAP = "\n\n"  # between a system message and the user message that takes it in
 
 
 class Asker:
@@ -19,14 +21,9 @@ class Asker:
         model: the model.
         sampling: how tokens are drawn; `max_tokens` comes with each request.
         concurrency: requests at once; None: what the model asks for.
-
-    Raises:
-        ConfigError: the model cannot draw tokens like this.
     """
 
     def __init__(self, model: LanguageModel, sampling: Sampling, concurrency: int | None) -> None:
-        if sampling.min_p > 0 and not model.capabilities.min_p:
-            raise ConfigError(f"model {model.name} does not know min-p sampling: pass min_p=0")
         self.model = model
         self.sampling = sampling
         self.concurrency = concurrency or model.capabilities.max_concurrency
@@ -44,7 +41,7 @@ class Asker:
             ModelError: the model could not answer, or not with `n` completions.
         """
         sampling = replace(self.sampling, max_tokens=max_tokens)
-        begun = False
+        prompt, begun = self._understood(prompt), False
 
         async def send(count: int, seed: int) -> Reply | None:
             nonlocal begun
@@ -62,8 +59,9 @@ class Asker:
         if not replies:
             return None
         costs = [reply.cost for reply in replies if reply.cost is not None]
+        cost = sum(costs) if len(costs) == len(replies) else None
         completions = tuple(reply.completions[0] for reply in replies)
-        return Reply(completions, replies[0].prompt_tokens, sum(costs) if costs else None)
+        return Reply(completions, replies[0].prompt_tokens, cost)
 
     async def _request(self, prompt: Prompt, n: int, sampling: Sampling, seed: int) -> Reply:
         reply = await self.model.complete(prompt, n, sampling, seed)
@@ -73,13 +71,38 @@ class Asker:
             )
         return replace(reply, completions=tuple(_storable(completion) for completion in reply.completions))
 
+    def missing(self, prompt_sets: Iterable[PromptSet]) -> dict[str, str]:
+        """Return what this search does without, and what that means: to be said once, before it begins."""
+        able, found = self.model.capabilities, dict[str, str]()
+        if self.sampling.min_p > 0 and self.sampling.temperature > 0 and not able.min_p:
+            found["no min-p"] = f"{self.model.name} draws tokens without min_p={self.sampling.min_p:g}"
+        if not able.seed:
+            found["no seed"] = f"{self.model.name} takes no seed: the same call asks the same, and gets other programs"
+        if not able.n:
+            found["no n"] = f"{self.model.name} gives one completion a request: the prompt is read for each of them"
+        if not able.system_role and any("system.j2" in one.templates and not one.settings.raw for one in prompt_sets):
+            found["no system role"] = f"{self.model.name} reads the system message as part of the first user message"
+        return found
+
+    def _understood(self, prompt: Prompt) -> Prompt:
+        """The prompt as the model can read it: without the system role, its text begins the user's first message."""
+        first = prompt.messages[0]
+        if self.model.capabilities.system_role or prompt.raw or first["role"] != "system" or len(prompt.messages) < 2:
+            return prompt
+        user = prompt.messages[1]
+        joined: Message = {"role": user["role"], "content": f"{first['content']}{GAP}{user['content']}"}
+        return replace(
+            prompt, messages=(joined, *prompt.messages[2:]), prefix=prompt.prefix and prompt.prefix + len(GAP)
+        )
+
     def overlong(self, prompts: Sequence[Prompt], max_tokens: int) -> list[int | None]:
         """Return for each prompt its length in tokens where it does not fit the model's window, else None.
 
         Where the window or the model's tokens are unknown, everything is taken to fit.
         """
         window = self.model.capabilities.context_length
-        lengths = self.model.count_tokens(prompts) if window is not None and prompts else None
+        read = [self._understood(prompt) for prompt in prompts]
+        lengths = self.model.count_tokens(read) if window is not None and prompts else None
         if window is None or lengths is None:
             return [None] * len(prompts)
         return [length if length + max_tokens > window else None for length in lengths]

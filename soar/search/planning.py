@@ -88,14 +88,12 @@ def prompt_sets_for(model: LanguageModel, config: SearchConfig) -> tuple[PromptS
 
 
 def _refuse_unsupported(model: LanguageModel, prompt_set: PromptSet) -> None:
-    """What a model cannot do is refused, never left out in silence."""
-    for file, able in (("prefill.j2", model.capabilities.prefill), ("system.j2", model.capabilities.system_role)):
-        if file in prompt_set.templates and not able:
-            what = "begin the reply of" if file == "prefill.j2" else "give a system message to"
-            raise ConfigError(
-                f"prompt set {prompt_set.name} wants to {what} model {model.name}, which cannot have that: "
-                f"pass another prompt_set, or a copy of its folder without {file}"
-            )
+    """What a model cannot do is refused, never left out in silence. A raw prompt may end with anything."""
+    if "prefill.j2" in prompt_set.templates and not (prompt_set.settings.raw or model.capabilities.prefill):
+        raise ConfigError(
+            f"prompt set {prompt_set.name} wants to begin the reply of model {model.name}, which cannot have that: "
+            "pass another prompt_set, or a copy of its folder without prefill.j2"
+        )
 
 
 def _refuse_few_shot(plan: Plan, config: SearchConfig) -> None:

@@ -187,7 +187,7 @@ class SearchResult:
             tokens=counts["tokens"],
             prompt_tokens=counts["prompt_tokens"],
             run_seconds=scan.seconds,
-            cost=self._archive.cost(self.task.content_hash, self._config.iteration),
+            cost=self.cost(),
         )
 
     def to_json(self) -> dict[str, Any]:

@@ -17,10 +17,12 @@ from soar.events import told_to
 from soar.models.base import LanguageModel
 from soar.sandbox import Limits, Sandbox
 from soar.search.config import ConfigError, SearchConfig
+from soar.search.cost import worst_case, worst_case_text
 from soar.search.engine import make_asker, run_engine
 from soar.search.few_shot import find_pool, freeze
 from soar.search.planning import make_plan
 from soar.search.progress import Progress, Snapshot
+from soar.search.progress_bar import say
 from soar.search.results import SearchResults
 from soar.search.run_folder import RunFolder
 from soar.search.stoppers import Stopper
@@ -69,6 +71,11 @@ def run_session(
         if raised:
             note("budget raised", raised)
         stack.enter_context(told_to(note))
+        for kind, meaning in asker.missing(plan.prompt_sets.values()).items():
+            say(f"{kind}: {meaning}")
+            folder.log({"missing": kind, "detail": meaning})
+        if opened.capabilities.prices is not None:
+            say(worst_case_text(worst_case(plan, asker, config), opened.capabilities.prices))
         yield from run_engine(plan, Bench(asker, sandbox, archive, config, progress, pool), folder)
     results = SearchResults(folder, wanted, config, plan.skipped, progress.stopped, keep=temporary)
     yield replace(progress.snapshot(), results=results)

@@ -7,12 +7,14 @@ import json
 import resource
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from transformers import TrainerCallback
 from trl import SFTConfig, SFTTrainer, pack_dataset
+from trl.trainer.sft_trainer import DataCollatorForLanguageModeling
 
 from soar.training.config import TrainingConfig
 from soar.training.folder import CHECKPOINTS, COMPLETE, CURVE, last_checkpoint
@@ -21,6 +23,21 @@ from soar.training.rows import training_order
 
 PADDED_TO = 64  # tokens; each new shape costs a CPU some time under bf16, so there are few
 LEAST_BETWEEN = 20  # times what writing a checkpoint took
+
+
+@dataclass
+class Unmasked(DataCollatorForLanguageModeling):  # type: ignore[misc]
+    """Rows padded on the right, without an attention mask.
+
+    No token of a causal model sees what follows it, and padding counts in no loss. Without a mask attention takes its
+    quick way.
+    """
+
+    def torch_call(self, examples: list[dict[str, Any]]) -> dict[str, Any]:
+        """Return input_ids, labels and position_ids, each [rows, length]."""
+        batch: dict[str, Any] = super().torch_call(examples)
+        shape = batch.pop("attention_mask").shape
+        return batch | {"position_ids": torch.arange(shape[1]).repeat(shape[0], 1)}
 
 
 class Trainer(SFTTrainer):  # type: ignore[misc]
@@ -99,10 +116,12 @@ def run_steps(
     cumulated = [0, *itertools.accumulate(lengths[index] for index in order)]
     tokens = [*cumulated[::per_step], *([cumulated[-1]] if (len(cumulated) - 1) % per_step else [])]
     steps = len(tokens) - 1
+    pad = tokenizer.eos_token_id if tokenizer.pad_token_id is None else tokenizer.pad_token_id
+    collate = None if packing else Unmasked(pad, pad_to_multiple_of=PADDED_TO)
     watcher = Watcher(folder, config.checkpoint_seconds, tokens, send)
     trainer = Trainer(
         network, _arguments(config, folder, accumulation, steps, packing), train_dataset=packed.select(order),
-        processing_class=tokenizer, callbacks=[watcher],
+        data_collator=collate, processing_class=tokenizer, callbacks=[watcher],
     )  # fmt: skip
     checkpoint = last_checkpoint(folder)
     watcher.begin(int(checkpoint.name.partition("-")[2]) if checkpoint else 0)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch.utils.data import IterableDataset
 from transformers import PreTrainedTokenizerFast
 
@@ -17,17 +20,9 @@ from soar.prompting import load_prompt_set
 from soar.sandbox.outcome import Outcome
 from soar.task import Example, Task
 
-LENGTHS = (
-    128,
-    192,
-    256,
-    384,
-    512,
-    768,
-    1024,
-    1536,
-    2048,
-)  # batches are padded to few shapes: kernels are built per shape
+LENGTHS = (128, 192, 256, 384, 512, 768, 1024, 1536, 2048, 3072, 4096)  # few shapes: kernels are built per shape
+WINDOW = LENGTHS[-1]
+BATCHES = 8  # batches of one pool
 REFINEMENT_SHARE = 0.3
 PROGRAM_WEIGHT = 1.0
 OUTPUT_WEIGHT = 0.1  # outputs of the second and later examples: what can be inferred is worth learning
@@ -49,7 +44,7 @@ class Stage:
     max_cells: int
 
 
-STAGES = (Stage(0.35, 10, 300), Stage(0.65, 16, 800), Stage(1.0, 30, 2000))
+STAGES = (Stage(0.3, 10, 300), Stage(0.55, 16, 800), Stage(0.8, 30, 2000), Stage(1.0, 30, 3700))
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,48 +55,83 @@ class Row:
     weights: list[float]
 
 
-class Corpus(IterableDataset[tuple[torch.Tensor, torch.Tensor, int]]):
-    """Endless batches (ids [rows, length], weights [rows, length], pool): each pool of tasks has a seed of its own.
+Batch = tuple[NDArray[np.int16], NDArray[np.float16]]  # small: many pools wait in memory at a time
+
+
+class Corpus(IterableDataset[list[Batch]]):
+    """Endless pools of `BATCHES` batches (ids, weights; both [rows, length]): a pool depends on its number only.
+
+    So step n of a training always sees the same batch, whatever was killed and however many processes draw.
 
     Args:
         tokenizer: `mini`'s.
         seed: of the whole corpus; pool i is drawn from (seed, i).
-        batch_tokens: rows times padded length.
-        start: first pool; a resumed training goes on with the pool after the last one it used.
-        pools: number of pools in the whole training, which the stages divide.
+        batch_tokens: rows times padded length, at least the longest length.
+        steps: batches in the whole training, which the stages divide.
+        start: first pool.
     """
 
     def __init__(
-        self, tokenizer: PreTrainedTokenizerFast, seed: int, batch_tokens: int, start: int, pools: int
+        self, tokenizer: PreTrainedTokenizerFast, seed: int, batch_tokens: int, steps: int, start: int = 0
     ) -> None:
+        if batch_tokens < WINDOW:
+            raise ValueError(f"a batch must hold one text of the longest length: batch_tokens >= {WINDOW}")
         self.tokenizer, self.seed, self.batch_tokens = tokenizer, seed, batch_tokens
-        self.start, self.pools = start, pools
+        self.steps, self.start = steps, start
 
-    def __iter__(self) -> Iterator[tuple[torch.Tensor, torch.Tensor, int]]:
+    def __iter__(self) -> Iterator[list[Batch]]:
         info = torch.utils.data.get_worker_info()
         offset, stride = (info.id, info.num_workers) if info else (0, 1)
-        waiting: dict[int, list[Row]] = {length: [] for length in LENGTHS}
-        pool = self.start + offset
-        while True:
-            for row in self._rows(pool):
-                length = next((length for length in LENGTHS if len(row.ids) <= length), None)
-                if length is None:
-                    continue
-                waiting[length].append(row)
-                if len(waiting[length]) == self.batch_tokens // length:
-                    yield *pad(waiting[length], length, self.tokenizer.pad_token_id), pool
-                    waiting[length] = []
-            pool += stride
+        for number in itertools.count(self.start + offset, stride):
+            yield self.pool(number)
 
-    def _rows(self, pool: int, size: int = 64) -> Iterator[Row]:
-        rng = random.Random(f"{self.seed}/{pool}")
-        stage = next((stage for stage in STAGES if pool < stage.until * self.pools), STAGES[-1])
-        for _ in range(size):
-            refinement = rng.random() < REFINEMENT_SHARE
-            cells = int(200 * (stage.max_cells / 200) ** rng.random())
-            yield encode(
-                generate(rng, max_side=stage.max_side, max_cells_total=cells, refinement=refinement), self.tokenizer
-            )
+    def pool(self, number: int) -> list[Batch]:
+        """Draw texts until they fill all batches of the pool; return these in random order."""
+        rng = random.Random(f"{self.seed}/{number}")
+        stage = stage_of(number * BATCHES / self.steps)
+        rows: list[Row] = []
+        padded = 0
+        groups: list[list[Row]] = []
+        while len(groups) < BATCHES:
+            row = encode(draw_task(rng, stage, refinement=rng.random() < REFINEMENT_SHARE), self.tokenizer)
+            if len(row.ids) > WINDOW:
+                continue
+            rows.append(row)
+            padded += padded_length(row)
+            if padded >= BATCHES * self.batch_tokens:
+                groups = group(rows, self.batch_tokens)
+        rng.shuffle(groups)
+        return [pad(rows, padded_length(rows[0]), self.tokenizer.pad_token_id) for rows in groups[:BATCHES]]
+
+
+def stage_of(share: float) -> Stage:
+    """Return the stage in which a training is after this share of its steps."""
+    return next((stage for stage in STAGES if share < stage.until), STAGES[-1])
+
+
+def padded_length(row: Row) -> int:
+    """Return the length to which the row is padded."""
+    return next(length for length in LENGTHS if len(row.ids) <= length)
+
+
+def group(rows: list[Row], batch_tokens: int) -> list[list[Row]]:
+    """Return full batches of texts of like length, longest first; texts too few for a batch are left out."""
+    ordered = sorted(rows, key=lambda row: -len(row.ids))
+    groups = []
+    while ordered:
+        count = batch_tokens // padded_length(ordered[0])
+        groups.append(ordered[:count])
+        ordered = ordered[count:]
+        if len(groups[-1]) < count:
+            groups.pop()
+    return groups
+
+
+def draw_task(rng: random.Random, stage: Stage, refinement: bool) -> GeneratedTask:
+    """Draw a task of the stage's sizes."""
+    low = max(200, stage.max_cells / 10)
+    cells = int(low * (stage.max_cells / low) ** rng.random())
+    return generate(rng, max_side=stage.max_side, max_cells_total=cells, refinement=refinement)
 
 
 def encode(generated: GeneratedTask, tokenizer: PreTrainedTokenizerFast) -> Row:
@@ -146,11 +176,11 @@ def weigh(ids: list[int], tokenizer: PreTrainedTokenizerFast) -> list[float]:
     return weights + [PROGRAM_WEIGHT] * (len(ids) - program)
 
 
-def pad(rows: list[Row], length: int, pad_token: int) -> tuple[torch.Tensor, torch.Tensor]:
+def pad(rows: list[Row], length: int, pad_token: int) -> Batch:
     """Return ids and weights, both [rows, length], padded on the right with weight 0."""
-    ids = torch.full((len(rows), length), pad_token)
-    weights = torch.zeros(len(rows), length)
+    ids = np.full((len(rows), length), pad_token, dtype=np.int16)
+    weights = np.zeros((len(rows), length), dtype=np.float16)
     for i, row in enumerate(rows):
-        ids[i, : len(row.ids)] = torch.tensor(row.ids)
-        weights[i, : len(row.ids)] = torch.tensor(row.weights)
+        ids[i, : len(row.ids)] = row.ids
+        weights[i, : len(row.ids)] = row.weights
     return ids, weights

@@ -13,8 +13,8 @@ from functools import lru_cache
 
 import numpy as np
 
-from soar.models.mini import families, families_combined, families_scene
-from soar.models.mini.grammar import HEADER, Family, draw_params, fill, new_draw, render
+from soar.models.mini import families, families_combined, families_dense, families_scene, families_steps
+from soar.models.mini.grammar import HEADER, Family, draw_params, fill, in_steps, new_draw, render
 from soar.models.mini.inputs import Array, Draw
 from soar.models.mini.neighbours import NUMBER, broken, changed
 
@@ -23,18 +23,24 @@ __all__ = ["FAMILIES", "HEADER", "GeneratedTask", "Grid", "generate", "run"]
 Grid = list[list[int]]
 Pair = tuple[Grid, Grid]
 
-FAMILIES: tuple[Family, ...] = (
-    *families.GEOMETRY,
-    *families.COLOR,
-    *families_scene.OBJECTS,
-    *families_scene.DRAWING,
-    *families_scene.PARTS,
-    *families_scene.PATTERNS,
-    *families_combined.COMBINED,
+# Groups with a factor on the weights of their families: most puzzles of this kind keep the size of their grids.
+_GROUPS = (
+    (0.6, (*families.GEOMETRY, *families_scene.PARTS, *families_steps.PART_STEPS, *families_dense.GEOMETRY_STEPS)),
+    (0.8, (*families_combined.COMBINED, *families.COLOR)),
+    (1.2, (*families_scene.OBJECTS, *families_dense.COLOR_STEPS, *families_steps.OBJECT_STEPS)),
+    (1.5, (*families_scene.DRAWING, *families_steps.DRAWING_STEPS)),
+    (1.2, (*families_scene.PATTERNS, *families_dense.PATTERN_STEPS, *families_dense.GROUND_STEPS)),
 )
+FAMILIES: tuple[Family, ...] = tuple(family for _, group in _GROUPS for family in group)
 _FOLLOWERS = tuple(family for family in (*FAMILIES, *families_scene.AFTER) if family.follow)
-_WEIGHTS = list(itertools.accumulate(family.weight for family in FAMILIES))
+_WEIGHTS = list(itertools.accumulate(factor * family.weight for factor, group in _GROUPS for family in group))
 _FOLLOW_WEIGHTS = list(itertools.accumulate(family.follow for family in _FOLLOWERS))
+
+# Programs are compiled by the thousand: what their header imports is imported once.
+_IMPORTS, _, _START = HEADER.partition("def ")
+_DEFINITION = f"def {_START}"
+_SCOPE: dict[str, object] = {}
+exec(_IMPORTS, _SCOPE)
 
 # Two of these in one program are a third one: such programs have shorter twins.
 _TURNS = {"flip_h", "flip_v", "rot90", "rot180", "rot270", "transpose", "anti_transpose"}
@@ -87,9 +93,9 @@ class GeneratedTask:
 
 @lru_cache(maxsize=4096)
 def _compiled(body: str) -> Callable[[Array], object]:
-    scope: dict[str, Callable[[Array], object]] = {}
-    exec(compile(HEADER + body, "<generated>", "exec"), scope)
-    return scope["transform"]
+    found: dict[str, Callable[[Array], object]] = {}
+    exec(compile(_DEFINITION + body, "<generated>", "exec"), _SCOPE, found)
+    return found["transform"]
 
 
 def run(body: str, grid: Array) -> Array | None:
@@ -109,9 +115,9 @@ def _equal(a: Array | None, b: Array | None) -> bool:
 
 
 def _steps(rng: random.Random, family: Family, draw: Draw) -> list[str]:
-    steps, turned = [fill(rng, family, draw.params)], family.name in _TURNS
+    steps, turned = in_steps(fill(rng, family, draw.params)), family.name in _TURNS
     more = rng.random()
-    for _ in range(0 if more < 0.55 else 1 if more < 0.9 else 2):
+    for _ in range(min(0 if more < 0.55 else 1 if more < 0.9 else 2, 3 - len(steps))):
         params = dict(draw.params)
         if str(params["b"]) in steps[-1] and rng.random() < 0.5:
             params["a"] = params["b"]
@@ -159,6 +165,11 @@ def _agree(body: str, pairs: list[tuple[Array, Array]]) -> int:
     return sum(_equal(run(body, grid), output) for grid, output in pairs)
 
 
+def _explains(body: str, pairs: list[tuple[Array, Array]]) -> bool:
+    """Whether the program is right on all of the pairs."""
+    return all(_equal(run(body, grid), output) for grid, output in pairs)
+
+
 def _is_clear(rng: random.Random, steps: list[str], body: str, train: list[tuple[Array, Array]]) -> bool:
     """Every step and every constant shows in the pairs, and nothing simpler explains them."""
     if all(_equal(train[0][1], output) for _, output in train[1:]):
@@ -167,10 +178,9 @@ def _is_clear(rng: random.Random, steps: list[str], body: str, train: list[tuple
         for i in range(len(steps)):
             if 2 * _agree(render(steps[:i] + steps[i + 1 :]), train) > len(train):
                 return False
-        if any(all(_equal(run(simple, grid), output) for grid, output in train) for simple in _SIMPLE):
+        if any(_explains(simple, train) for simple in _SIMPLE):
             return False
-    numbers = list(NUMBER.finditer(body))
-    return all(_agree(changed(rng, body, at), train) < len(train) for at in numbers)
+    return not any(_explains(changed(rng, body, at), train) for at in NUMBER.finditer(body))
 
 
 def _parent(
@@ -196,15 +206,16 @@ def _parent(
     return None
 
 
-def _attempt(
+def attempt(
     rng: random.Random,
     family: Family,
     max_side: int,
     max_cells_total: int,
     refinement: bool,
 ) -> GeneratedTask | None:
-    n_train, n_test = rng.choice((2, 3, 3, 3, 3, 4, 4, 4, 5)), 1 if rng.random() < 0.9 else 2
-    budget = max_cells_total * rng.uniform(0.5, 1.0)
+    """Draw a program that begins with the family, and inputs for it; None if that makes no good task."""
+    n_train, n_test = rng.choice((2, 2, 3, 3, 3, 3, 3, 3, 4, 4, 4, 5)), 1 if rng.random() < 0.9 else 2
+    budget = max_cells_total * rng.uniform(0.7, 1.0)
     draw = new_draw(rng, family, budget / (n_train + n_test), max_side)
     steps = _steps(rng, family, draw)
     body = render(steps)
@@ -241,6 +252,6 @@ def generate(
     while True:
         family = rng.choices(FAMILIES, cum_weights=_WEIGHTS)[0]
         for _ in range(12):  # families in which most draws are rejected shall not become rare
-            task = _attempt(rng, family, max_side, max_cells_total, refinement)
+            task = attempt(rng, family, max_side, max_cells_total, refinement)
             if task is not None:
                 return task

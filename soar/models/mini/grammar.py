@@ -17,6 +17,8 @@ def transform(grid):
     grid = np.array(grid)
 """
 
+_X = re.compile(r"\bx\b")
+
 
 @dataclass(frozen=True, slots=True)
 class Family:
@@ -41,7 +43,7 @@ class Family:
 def draw_params(rng: random.Random, palette: list[int]) -> dict[str, int]:
     """Parameters of a task: colours a, a2 of the palette, b, b2 mostly not of it, small numbers, directions."""
     others = [color for color in range(1, 10) if color not in palette]
-    fresh = rng.sample(others, 3)
+    fresh = (rng.sample(others, min(3, len(others))) + palette[:1:-1])[:3]
     step_y, step_x = rng.choice(((0, 1), (1, 0), (0, -1), (-1, 0), (1, 1), (1, -1), (-1, 1), (-1, -1)))
     return {
         "a": palette[0],
@@ -61,17 +63,17 @@ def draw_params(rng: random.Random, palette: list[int]) -> dict[str, int]:
         "i": rng.randrange(4),
         "turn": rng.randrange(2),
         "parts": rng.choice((3, 3, 4)),
-        "ny": rng.randint(1, 3),
-        "nx": rng.randint(2, 3),
+        "ny": rng.randint(1, 4),
+        "nx": rng.randint(2, 4),
         "holes": rng.choice((1, 1, 2, 3)),
-        "mix": rng.randrange(13),
+        "mix": rng.randrange(24),
         "ground": fresh[1] if rng.random() < 0.12 else 0,
     }
 
 
 def new_draw(rng: random.Random, family: Family, pair_cells: float, max_side: int) -> Draw:
     """The common ground of a task whose first step is of this family; `pair_cells` bounds input + output."""
-    palette = rng.sample(range(1, 10), rng.choice((2, 3, 3, 4, 4, 5, 6)))
+    palette = rng.sample(range(1, 10), rng.choice((2, 3, 4, 5, 6, 7, 8)))
     area = max(family.low**2, pair_cells / (1 + family.grow))
     side = min(max_side, family.high)
     draw = Draw(
@@ -85,12 +87,24 @@ def new_draw(rng: random.Random, family: Family, pair_cells: float, max_side: in
     )
     draw.params = draw_params(rng, palette)
     draw.kind = rng.random()
+    draw.rich = rng.choice((0, 0, 1, 2, 3, 6))
+    draw.grain = rng.choice((1, 1, 1, 1, 2, 3))
     return draw
 
 
 def fill(rng: random.Random, family: Family, params: dict[str, int]) -> str:
     """One of the family's templates with its parameters put in."""
     return re.sub(r"\{(\w+)\}", lambda m: str(params[m[1]]), rng.choice(family.templates))
+
+
+def in_steps(step: str) -> list[str]:
+    """Cut a step whose set-up is `x = ...`, used alone by what follows, into two: each can then be left out."""
+    first, _, rest = step.partition("\n")
+    return [first.removeprefix("x = "), *in_steps(_X.sub("$", rest))] if rest and _alone(first, rest) else [step]
+
+
+def _alone(first: str, rest: str) -> bool:
+    return first.startswith("x = ") and "$" not in rest and "\n" not in rest
 
 
 def render(steps: list[str]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,19 +27,20 @@ class Draw:
     params: dict[str, int] = field(default_factory=dict)
     kind: float = 0.0  # chooses among the variants of a scene, the same for the whole task
     fixed: tuple[int, int] | None = None
+    rich: int = 0  # this many colours more than a scene asks for
+    grain: int = 1  # noise comes in blocks of this side, where there is room
 
     def size(self, low: int = 0, square: bool = False) -> tuple[int, int]:
-        """Height and width of the next grid."""
+        """Height and width of the next grid: half of them square, the others rarely longer than twice their width."""
         low = max(low, self.low)
         if self.fixed is not None:
             return self.fixed
         high = max(low, self.side)
-        height = self.rng.randint(low, max(low, min(high, int(self.area / low))))
-        width = self.rng.randint(low, max(low, min(high, int(self.area / height))))
-        if square:
-            height = width = max(low, min(height, width))
-        elif self.rng.random() < 0.5:
-            height, width = width, height
+        area = self.area * self.rng.uniform(0.6, 1.0)
+        ratio = 1.0 if square or self.rng.random() < 0.5 else self.rng.uniform(0.4, 1.0)
+        shorter = max(low, min(high, int((area * ratio) ** 0.5)))
+        longer = shorter if ratio == 1.0 else max(shorter, min(high, int(shorter / ratio)))
+        height, width = (shorter, longer) if self.rng.random() < 0.5 else (longer, shorter)
         if self.same_size:
             self.fixed = (height, width)
         return height, width
@@ -52,16 +54,27 @@ class Draw:
         return self.rng.choice(self.palette)
 
     def some(self, n: int) -> list[int]:
-        """Up to n different colours of the palette."""
-        return self.rng.sample(self.palette, min(n, len(self.palette)))
+        """Up to n different colours of the palette, more in rich tasks."""
+        return self.rng.sample(self.palette, min(n + self.rich, len(self.palette)))
 
     def pick(self, colors: list[int], shape: tuple[int, int]) -> Array:
         """A grid of colours drawn evenly from a list."""
-        return np.array(colors, dtype=np.int64)[self.noise.integers(0, len(colors), shape)]
+        drawn = np.array(colors, dtype=np.int64)[self.noise.integers(0, len(colors), self._coarse(shape))]
+        grid: Array = self._blocks(drawn, shape)
+        return grid
 
     def chance(self, shape: tuple[int, int], p: float) -> NDArray[np.bool_]:
         """A mask true with probability p."""
-        return self.noise.random(shape) < p
+        mask: NDArray[np.bool_] = self._blocks(self.noise.random(self._coarse(shape)) < p, shape)
+        return mask
+
+    def _coarse(self, shape: tuple[int, int]) -> tuple[int, int]:
+        grain = self.grain if min(shape) >= 3 * self.grain else 1
+        return -(-shape[0] // grain), -(-shape[1] // grain)
+
+    def _blocks(self, drawn: NDArray[Any], shape: tuple[int, int]) -> NDArray[Any]:
+        grain = self.grain if min(shape) >= 3 * self.grain else 1
+        return drawn if grain == 1 else drawn.repeat(grain, 0).repeat(grain, 1)[: shape[0], : shape[1]]
 
 
 Scene = Callable[[Draw], Array]
@@ -88,7 +101,7 @@ def mono(d: Draw) -> Array:
 def dots(d: Draw) -> Array:
     """A few single cells."""
     grid = d.blank()
-    n = d.rng.randint(2, max(2, min(7, grid.size // 6)))
+    n = d.rng.randint(2, max(2, min(7 + grid.size // 30, grid.size // 6)))
     colors = d.some(3)
     for at in d.rng.sample(range(grid.size), min(n, grid.size)):
         grid.flat[at] = d.rng.choice(colors)
@@ -98,8 +111,8 @@ def dots(d: Draw) -> Array:
 def dots_a(d: Draw) -> Array:
     """A few single cells of colour a, sometimes others."""
     grid = d.blank(4)
-    n = d.rng.randint(1, max(1, min(3, grid.size // 12)))
-    extra = d.rng.randint(1, 3) if d.kind < 0.5 else 0
+    n = d.rng.randint(1, max(1, min(3 + grid.size // 60, grid.size // 12)))
+    extra = d.rng.randint(1, 3 + d.rich) if d.kind < 0.5 else 0
     places = d.rng.sample(range(grid.size), n + extra)
     for at in places:
         grid.flat[at] = d.params["a"]
@@ -148,7 +161,8 @@ def columns(d: Draw) -> Array:
 
 def stretched(d: Draw) -> Array:
     """A pattern whose rows and columns are repeated unevenly."""
-    grid = d.pick(d.some(4), (d.rng.randint(2, 4), d.rng.randint(2, 4)))
+    side = max(2, min(7, int(d.area**0.5 / 2.5)))
+    grid = d.pick(d.some(4), (d.rng.randint(2, max(2, side)), d.rng.randint(2, max(2, side))))
     rows, cols = (d.noise.integers(1, 4, side) for side in grid.shape)
     return grid.repeat(rows, 0).repeat(cols, 1)
 
@@ -156,13 +170,15 @@ def stretched(d: Draw) -> Array:
 def scaled(d: Draw) -> Array:
     """A pattern of blocks, k cells a side."""
     k = d.params["k"]
-    grid = d.pick([0, *d.some(3)], (d.rng.randint(2, max(2, d.side // k)), d.rng.randint(2, max(2, d.side // k))))
+    most = max(2, min(d.side, int(d.area**0.5)) // k)
+    height = d.rng.randint(2, most)
+    grid = d.pick([0, *d.some(3)], (height, height if d.rng.random() < 0.5 else d.rng.randint(2, most)))
     return grid.repeat(k, 0).repeat(k, 1)
 
 
 def spaced(d: Draw) -> Array:
     """Some rows and columns empty, the rest noise."""
-    grid = d.pick(d.some(3), d.size(4)) * d.chance((1, 1), 1.1)
+    grid = d.pick(d.some(3), d.size(4))
     return grid * d.chance((grid.shape[0], 1), 0.55) * d.chance((1, grid.shape[1]), 0.55)
 
 

@@ -13,10 +13,12 @@ def _part(d: Draw, shape: tuple[int, int], color: int) -> Array:
 
 def _part_size(d: Draw, parts: int) -> tuple[int, int]:
     """Height and width of one of several parts that lie side by side."""
-    most = max(2, (d.side + 1) // parts - 1)
-    high = max(2, min(d.side, int(d.area / (parts * 2))))
     if d.fixed is None or not d.same_size:
-        d.fixed = (d.rng.randint(2, min(high, 8)), d.rng.randint(2, max(2, min(most, 8, int(d.area / parts / 2)))))
+        cells = d.area / parts
+        most = max(2, min(12, (d.side + 1) // parts - 1))
+        height = d.rng.randint(2, max(2, min(d.side, 12, int(cells**0.5 * 1.3))))
+        width = height if d.rng.random() < 0.4 else d.rng.randint(2, max(2, int(cells / height)))
+        d.fixed = (height, min(most, width))
     return d.fixed
 
 
@@ -110,7 +112,7 @@ def quarters(d: Draw) -> Array:
 def lattice(d: Draw) -> Array:
     """Parts in rows and columns with lines between, at least one cell coloured in each but some."""
     ny, nx = d.params["ny"], d.params["nx"]
-    side = max(1, min(4, (d.side + 1) // max(ny, nx) - 1, int((d.area**0.5 + 1) / max(ny, nx)) - 1))
+    side = max(1, min(6, (d.side + 1) // max(ny, nx) - 1, int((d.area**0.5 + 1) / max(ny, nx)) - 1))
     h, w = d.rng.randint(max(1, side - 1), side), d.rng.randint(max(1, side - 1), side)
     grid = np.zeros((ny * (h + 1) - 1, nx * (w + 1) - 1), dtype=np.int64)
     for i in range(ny):
@@ -144,3 +146,17 @@ def one_symmetric(d: Draw) -> Array:
             part |= part[:, ::-1].copy()
     line = np.full((1, parts[0].shape[1]), d.params["line"])
     return np.vstack([row for part in parts for row in (line, part)][1:])
+
+
+def lined_alike_many(d: Draw) -> Array:
+    """Three or four parts with lines between, each the same but for a few cells."""
+    n = d.params["parts"]
+    common = d.pick([0, *d.palette[:2]], _part_size(d, n))
+    return _line_up(d, [np.where(d.noise.random(common.shape) < 0.12, d.color(), common) for _ in range(n)])
+
+
+def lined_alike_cells(d: Draw) -> Array:
+    """Two parts with a line between, coloured alike in half of their cells."""
+    shape = _part_size(d, 2)
+    first, second = (d.pick([0, *d.palette[:3]], shape) for _ in range(2))
+    return _line_up(d, [first, np.where(d.chance(shape, 0.5), first, second)])

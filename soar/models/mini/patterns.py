@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from soar.models.mini import inputs, parts, shapes
+from soar.models.mini import dense, inputs, parts, shapes
 from soar.models.mini.inputs import Array, Draw
 
 
@@ -43,7 +43,8 @@ def covered_0(d: Draw) -> Array:
 
 def _tiling(d: Draw) -> Array:
     height, width = d.size(5)
-    tile = d.pick(d.some(3) if d.kind < 0.6 else d.some(2), (d.rng.randint(1, 3), d.rng.randint(2, 3)))
+    most = 3 + (height * width > 120) + (height * width > 250)
+    tile = d.pick(d.some(3) if d.kind < 0.6 else d.some(2), (d.rng.randint(1, most), d.rng.randint(2, most)))
     if d.rng.random() < 0.5:
         tile = tile.T
     reps = (-(-height // tile.shape[0]), -(-width // tile.shape[1]))
@@ -86,26 +87,37 @@ def framed_or_full(d: Draw) -> Array:
 
 def flat(d: Draw) -> Array:
     """Anything without large empty areas, of any size."""
-    return inputs.full(d) if d.kind < 0.4 else inputs.sparse(d) if d.kind < 0.75 else inputs.mono(d)
+    scenes = (inputs.full, inputs.full, inputs.sparse, inputs.sparse, inputs.mono, dense.busy, dense.busy, dense.nested)
+    return scenes[d.params["mix"] % len(scenes)](d)
+
+
+_MIX = (
+    inputs.full, inputs.sparse, inputs.mono, inputs.sparse, shapes.shapes, shapes.rects, inputs.dots, inputs.bars,
+    parts.lattice, shapes.shapes, framed_or_full, dense.busy, dense.crowd, dense.regions, dense.blocks, dense.layers,
+    inputs.dots, dense.stripes, dense.nested, dense.crowd, dense.large_shapes, dense.towers, dense.in_noise,
+    dense.crossed,
+)  # fmt: skip
 
 
 def mixed(d: Draw) -> Array:
     """Anything: what kind is chosen once for the task."""
-    kind = d.params["mix"]
-    scene = (
-        inputs.full,
-        inputs.sparse,
-        inputs.mono,
-        inputs.sparse,
-        inputs.full,
-        shapes.shapes,
-        shapes.rects,
-        inputs.dots,
-        inputs.bars,
-        inputs.mono,
-        parts.lattice,
-        shapes.shapes,
-        framed_or_full,
-    )[kind]
+    scene = _MIX[d.params["mix"]]
     grid = scene(d)
     return np.where(grid == 0, d.params["ground"], grid) if d.params["ground"] else grid
+
+
+def covered_large(d: Draw) -> Array:
+    """A symmetric mosaic with as many colours as there are, parts of it covered by colour a or emptied."""
+    palette, d.palette = d.palette, [color for color in range(1, 10) if color != d.params["a"]]
+    rich, d.rich = d.rich, 5
+    grid = _symmetric(d)
+    d.palette, d.rich = palette, rich
+    return _cover(d, grid, d.params["a"] if d.kind < 0.7 else 0)
+
+
+def diagonals_ground(d: Draw) -> Array:
+    """A few cells of a pattern of coloured diagonals, and some of colour c that do not belong to it."""
+    grid = diagonals(d)
+    if d.kind < 0.4:
+        return grid
+    return np.where((grid == 0) & (d.noise.random(grid.shape) < 0.15), d.params["c"], grid)

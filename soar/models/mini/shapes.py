@@ -52,7 +52,7 @@ def scatter(d: Draw, grid: Array, items: list[Array], gap: int = 1) -> Array:
 
 
 def _items(d: Draw, grid: Array, colors: list[int], n: int, largest: int = 0) -> list[Array]:
-    most = largest or max(3, min(5, min(grid.shape) // 2))
+    most = largest or max(3, min(8, min(grid.shape) // 3 + 1))
     out = []
     for _ in range(n):
         mask = blob(d, d.rng.randint(1, most), d.rng.randint(1 if most > 2 else 2, most))
@@ -61,7 +61,7 @@ def _items(d: Draw, grid: Array, colors: list[int], n: int, largest: int = 0) ->
 
 
 def _room(grid: Array) -> int:
-    return max(2, min(6, grid.size // 14))
+    return max(2, min(6 + grid.size // 80, grid.size // 14))
 
 
 def shapes(d: Draw) -> Array:
@@ -125,11 +125,11 @@ def one_marked(d: Draw) -> Array:
 def rects(d: Draw) -> Array:
     """Filled rectangles."""
     grid = d.blank(6)
-    most = max(3, min(6, min(grid.shape) - 2))
+    most = max(3, min(9, min(grid.shape) - 2, int(grid.size**0.5 / 1.7)))
     colors = [d.params["a"]] if d.kind < 0.5 else d.some(3)
     items = [
         np.full((d.rng.randint(2, most), d.rng.randint(2, most)), d.rng.choice(colors))
-        for _ in range(d.rng.randint(1, 4))
+        for _ in range(d.rng.randint(1, max(2, _room(grid) - 1)))
     ]
     return scatter(d, grid, items)
 
@@ -145,9 +145,9 @@ def big_rects(d: Draw) -> Array:
 def rings(d: Draw) -> Array:
     """Outlines of rectangles, some of them open, and loose shapes."""
     grid = d.blank(6)
-    most, color = max(4, min(7, min(grid.shape) - 1)), d.params["a"] if d.kind < 0.6 else d.color()
+    most, color = max(4, min(9, min(grid.shape) - 1)), d.params["a"] if d.kind < 0.6 else d.color()
     items = []
-    for _ in range(d.rng.randint(1, 4)):
+    for _ in range(d.rng.randint(1, max(3, _room(grid) - 2))):
         item = np.full((d.rng.randint(3, most), d.rng.randint(3, most)), color)
         item[1:-1, 1:-1] = 0
         if d.rng.random() < 0.25:
@@ -160,8 +160,8 @@ def squares(d: Draw) -> Array:
     """Outlines of squares and other rectangles."""
     grid = d.blank(7)
     items = []
-    for i in range(4):
-        height = d.rng.randint(3, 5)
+    for i in range(3 + grid.size // 80):
+        height = d.rng.randint(3, 5 + (grid.size > 200))
         item = np.full((height, height if i % 2 == 0 else d.rng.randint(3, 6)), d.params["a"])
         item[1:-1, 1:-1] = 0
         items.append(item)
@@ -172,7 +172,7 @@ def holed(d: Draw) -> Array:
     """Objects of colour a with a different number of holes."""
     grid = d.blank(7)
     items = []
-    for _ in range(5):
+    for _ in range(5 + grid.size // 100):
         n = d.rng.randint(0, 3)
         item = np.full((3, max(2, 2 * n + 1)), d.params["a"])
         item[1, 1 : 2 * n : 2] = 0
@@ -183,7 +183,7 @@ def holed(d: Draw) -> Array:
 def speckled(d: Draw) -> Array:
     """Rectangles and single noise cells of colour a."""
     grid = rects(d)
-    spots = d.chance(grid.shape, 0.08)
+    spots = d.noise.random(grid.shape) < 0.08
     return np.where(spots, d.params["a"], grid)
 
 
@@ -198,18 +198,20 @@ def speckled_a(d: Draw) -> Array:
     """A coloured pattern of large areas with single noise cells of colour a."""
     height, width = d.size(5)
     grid = np.full((height, width), d.rng.choice([0, *d.palette[1:]]))
-    for _ in range(3):
+    for _ in range(d.rng.randint(2, 5)):
         y, x = d.rng.randrange(height), d.rng.randrange(width)
-        grid[y : y + d.rng.randint(3, 7), x : x + d.rng.randint(3, 7)] = d.rng.choice(d.palette[1:])
-    return np.where(d.chance(grid.shape, 0.07), d.params["a"], grid)
+        h, w = d.rng.randint(3, 4 + height // 2), d.rng.randint(3, 4 + width // 2)
+        grid[y : y + h, x : x + w] = d.rng.choice(d.palette[1:])
+    return np.where(d.noise.random(grid.shape) < 0.07, d.params["a"], grid)
 
 
 def many_same(d: Draw) -> Array:
     """Objects of one size, several alike and one different, in colours of their own."""
     grid = d.blank(6)
-    height, width = d.rng.randint(2, 3), d.rng.randint(2, 3)
+    most = max(3, min(5, min(grid.shape) // 3))
+    height, width = d.rng.randint(2, most), d.rng.randint(2, most)
     common, odd = (blob(d, height, width) for _ in range(2))
-    n = d.rng.randint(2, 4)
+    n = d.rng.randint(2, 4 + grid.size // 120)
     items = [odd * np.int64(d.color())] + [common * np.int64(d.color()) for _ in range(n)]
     d.rng.shuffle(items)
     return scatter(d, grid, items)
@@ -233,14 +235,15 @@ def stamps(d: Draw) -> Array:
     pattern = d.chance((3, 3), 0.5) * np.int64(other)
     pattern[[0, 1, 1, 2], [1, 0, 2, 1]] = other if d.kind < 0.6 else pattern[[0, 1, 1, 2], [1, 0, 2, 1]]
     pattern[1, 1] = d.params["a"]
-    points = [np.array([[d.params["a"]]]) for _ in range(d.rng.randint(1, 3))]
+    points = [np.array([[d.params["a"]]]) for _ in range(d.rng.randint(1, 3 + grid.size // 120))]
     return scatter(d, grid, [pattern, *points], gap=2)
 
 
 def blown_up(d: Draw) -> Array:
     """A pattern of blocks, k cells a side, somewhere on empty ground."""
     k = d.params["k"]
-    shape = (d.rng.randint(1, max(2, d.side // k - 1)), d.rng.randint(2, max(2, d.side // k - 1)))
+    most = max(2, min(d.side, int(d.area**0.5)) // k - 1)
+    shape = (d.rng.randint(1, most), d.rng.randint(2, most))
     item = d.pick([0, *d.some(2)], shape).repeat(k, 0).repeat(k, 1)
     grid = np.zeros((item.shape[0] + d.rng.randint(1, 3), item.shape[1] + d.rng.randint(1, 3)), dtype=np.int64)
     return scatter(d, grid, [item])
@@ -256,8 +259,9 @@ def corner_points(d: Draw) -> Array:
     """The corners of rectangles, each of one colour."""
     grid = d.blank(6)
     items = []
+    most = max(5, min(grid.shape) // 2)
     for _ in range(d.rng.randint(1, 3)):
-        item = np.zeros((d.rng.randint(3, 5), d.rng.randint(3, 5)), dtype=np.int64)
+        item = np.zeros((d.rng.randint(3, most), d.rng.randint(3, most)), dtype=np.int64)
         color = d.params["a"] if d.kind < 0.5 else d.color()
         item[0, 0] = item[0, -1] = item[-1, 0] = item[-1, -1] = color
         items.append(item)
