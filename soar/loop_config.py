@@ -8,10 +8,11 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from soar.datasets import Overlap, TaskSet, drop_overlap, overlap
 from soar.errors import SoarError
+from soar.options import Options
 from soar.search.config import SearchConfig
 from soar.search.run_folder import RunFolder
 from soar.task import Task, canonical_json
@@ -24,7 +25,7 @@ class LoopError(SoarError):
     """The loop cannot be run, or not go on, with what it was given; the message says why and what to do."""
 
 
-class HindsightConfig(BaseModel):
+class HindsightConfig(Options):
     """How attempts become rows; see `soar.hindsight.make_dataset`.
 
     Attributes:
@@ -34,8 +35,6 @@ class HindsightConfig(BaseModel):
         embedder: what measures how alike two programs are: "ngrams" needs no download.
         threshold: cosine above which of two alike solutions the later is dropped; None: the embedder's own.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     selection: Literal["correct-only", "uniform", "greedy", "greedy-diverse"] = "greedy-diverse"
     refinement: Literal["uniform", "diverse", "none"] = "diverse"
