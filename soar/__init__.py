@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from soar.archive import Archive
     from soar.datasets import TaskSet, drop_overlap, find_task, load_tasks, overlap
     from soar.evaluation import Evaluation, compare, evaluate, vote_runs
+    from soar.loop import LoopReport, iterate, iterate_iter
     from soar.models import LanguageModel
     from soar.program import Attempt, Program
     from soar.search import SearchConfig, SearchResult, SearchResults, search, search_iter
@@ -25,6 +26,7 @@ __all__ = [
     "Evaluation",
     "Example",
     "LanguageModel",
+    "LoopReport",
     "Prediction",
     "Program",
     "SearchConfig",
@@ -36,6 +38,8 @@ __all__ = [
     "drop_overlap",
     "evaluate",
     "find_task",
+    "iterate",
+    "iterate_iter",
     "load_tasks",
     "overlap",
     "search",
@@ -48,6 +52,7 @@ _HOMES = {
     "soar.archive": ["Archive"],
     "soar.datasets": ["TaskSet", "drop_overlap", "find_task", "load_tasks", "overlap"],
     "soar.evaluation": ["Evaluation", "compare", "evaluate", "vote_runs"],
+    "soar.loop": ["LoopReport", "iterate", "iterate_iter"],
     "soar.models": ["LanguageModel"],
     "soar.program": ["Attempt", "Program"],
     "soar.search": ["SearchConfig", "SearchResult", "SearchResults", "search_iter"],

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from soar import cli_evaluation
+from soar import cli_evaluation, cli_iterate
 from soar.cli_dataset import dataset
 from soar.cli_train import train
 from soar.errors import SoarError
@@ -46,6 +46,10 @@ def search(
     ],
     model: Annotated[str, typer.Option(help=MODELS)] = "mini",
     model_settings: Annotated[Path | None, typer.Option(help=SETTINGS)] = None,
+    adapter: Annotated[
+        Path | None,
+        typer.Option(help="Folder of an adapter that was trained for the model; without it, the base model."),
+    ] = None,
     samples: Annotated[int, typer.Option(help="Programs drawn independently, for each task.")] = 64,
     refinements: Annotated[
         int, typer.Option(help="Programs drawn as refinements of earlier ones, for each task.")
@@ -114,7 +118,7 @@ def search(
             settled = open_model(model, model_settings) if model_settings is not None else None
             if settled is not None:
                 stack.callback(settled.close)
-            result = search_tasks(found, model=settled or model, run=run, stop=stop, **options)
+            result = search_tasks(found, model=settled or model, adapter=adapter, run=run, stop=stop, **options)
     except KeyboardInterrupt:
         typer.secho(f"soar: interrupted; {kept}", fg="yellow", err=True)
         raise typer.Exit(130) from None
@@ -190,6 +194,11 @@ def show(
     from rich.console import Console
 
     console = Console()
+    if (Path(what) / "loop.json").exists() and task is None:
+        from soar.loop import load_report
+
+        console.print(load_report(what))
+        return
     if (Path(what) / "archive.sqlite").exists():
         _show_run(what, task, every)
         return
@@ -259,7 +268,7 @@ def doctor(
         typer.echo(line)
 
 
-for _command in (cli_evaluation.evaluate, cli_evaluation.compare, cli_evaluation.vote):
+for _command in (cli_evaluation.evaluate, cli_evaluation.compare, cli_evaluation.vote, cli_iterate.iterate):
     app.command()(_command)
 
 

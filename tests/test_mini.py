@@ -69,10 +69,13 @@ def test_close_leaves_no_process() -> None:
         model.pool.workers[0].call("sample")
 
 
-def test_an_adapter_changes_the_answers_as_in_transformers(tmp_path: Path) -> None:
+@pytest.mark.parametrize("rslora", [False, True])
+def test_an_adapter_changes_the_answers_as_in_transformers(tmp_path: Path, rslora: bool) -> None:
     base = LlamaForCausalLM.from_pretrained(WEIGHTS, dtype=torch.float32)
     torch.manual_seed(0)
-    adapted = get_peft_model(base, LoraConfig(r=4, target_modules="all-linear", init_lora_weights=False))
+    adapted = get_peft_model(
+        base, LoraConfig(r=4, target_modules="all-linear", init_lora_weights=False, use_rslora=rslora)
+    )
     adapted.save_pretrained(tmp_path)
     model = MiniModel(workers=1)
     plain = ask(model, n=1, temperature=0.0)

@@ -26,8 +26,9 @@ class WorkerPool:
 
     def load_adapter(self, path: str | None) -> None:
         """Let every worker answer with the adapter in folder `path`, also after it has been replaced."""
+        for _ in self.threads.map(lambda worker: worker.call("load", path), self.workers):
+            pass  # raises what a call has raised
         for worker in self.workers:
-            worker.call("load", path)
             worker.arguments["adapter"] = path
 
     def close(self) -> None:

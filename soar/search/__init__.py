@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from soar.search.results import SearchResults, load_run
     from soar.search.stoppers import Cost, Programs, Seconds, StopFile, Stopper, Tokens
     from soar.task import Task
+    from soar.training import Adapter
 
 __all__ = [
     "ConfigError",
@@ -59,6 +60,7 @@ def search(
     tasks: Task,
     model: str | LanguageModel = "mini",
     *,
+    adapter: str | Path | Adapter | None = None,
     run: str | Path | None = None,
     stop: Stopper | None = None,
     progress: bool | None = None,
@@ -69,6 +71,7 @@ def search(
     tasks: Mapping[str, Task] | Iterable[Task],
     model: str | LanguageModel = "mini",
     *,
+    adapter: str | Path | Adapter | None = None,
     run: str | Path | None = None,
     stop: Stopper | None = None,
     progress: bool | None = None,
@@ -78,6 +81,7 @@ def search(
     tasks: Task | Mapping[str, Task] | Iterable[Task],
     model: str | LanguageModel = "mini",
     *,
+    adapter: str | Path | Adapter | None = None,
     run: str | Path | None = None,
     stop: Stopper | None = None,
     progress: bool | None = None,
@@ -93,6 +97,8 @@ def search(
         tasks: a task, a TaskSet, or any collection of tasks.
         model: its name (`mini`, `hf:NAME_OR_FOLDER`, `openai:MODEL[@URL]`), or an object with the Protocol, which is
             left open.
+        adapter: what training returned, or its folder; it must have been trained for this model and prompt set. A model
+            that is given as an object keeps it. None: the base model, or what the object has loaded.
         run: folder of the run; None: a temporary one, which goes when the result does.
         stop: when to stop before the budget is spent: `Programs(n)`, `Tokens(n)`, `Cost(dollars)`, `Seconds(n)`,
             `StopFile(path)`, or several joined by `|`. The result's `stopped` says why it did.
@@ -101,6 +107,7 @@ def search(
 
     Raises:
         ConfigError: an option is unknown or out of range, or differs from the run that is reopened.
+        AdapterError: the adapter belongs to another model, or was trained on another prompt set.
         PromptTooLongError: no task fits the model's window.
         ModelError, SandboxError, ArchiveError: the infrastructure failed; what was recorded stays.
     """
@@ -111,7 +118,7 @@ def search(
     results = None
     with on_ctrl_c(say) as ctrl_c:
         stopper = ctrl_c if stop is None else ctrl_c | stop
-        with closing(search_iter(tasks, model, run=run, stop=stopper, **config)) as snapshots:
+        with closing(search_iter(tasks, model, adapter=adapter, run=run, stop=stopper, **config)) as snapshots:
             for snapshot in watched(snapshots, progress):
                 results = snapshot.results
     assert results is not None  # the last snapshot has them
@@ -122,6 +129,7 @@ def search_iter(
     tasks: Task | Mapping[str, Task] | Iterable[Task],
     model: str | LanguageModel = "mini",
     *,
+    adapter: str | Path | Adapter | None = None,
     run: str | Path | None = None,
     stop: Stopper | None = None,
     **config: Any,
@@ -132,7 +140,7 @@ def search_iter(
     """
     from soar.search.session import run_session
 
-    return run_session(tasks, model, run, stop, config)
+    return run_session(tasks, model, adapter, run, stop, config)
 
 
 def __getattr__(name: str) -> Any:

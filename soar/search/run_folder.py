@@ -17,7 +17,8 @@ from soar.task import Task
 
 # These may differ when a run is reopened: the first two may grow, the others change neither programs nor outcomes.
 BUDGETS = ("samples", "refinements")
-FREE = ("workers", "concurrency", "vote_c", "vote_weight")
+# `few_shot` is a path; what lies there is frozen, and compared by its hash.
+FREE = ("workers", "concurrency", "vote_c", "vote_weight", "few_shot")
 
 
 Description: TypeAlias = tuple[dict[str, Any], dict[str, Task]]  # rounds as in config.json, tasks

@@ -10,7 +10,7 @@ from collections.abc import Generator, Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from soar.archive_writer import ArchiveWriter
 from soar.events import told_to
@@ -29,10 +29,14 @@ from soar.search.stoppers import Stopper
 from soar.search.task_search import Bench
 from soar.task import Task
 
+if TYPE_CHECKING:
+    from soar.training import Adapter
+
 
 def run_session(
     tasks: Task | Mapping[str, Task] | Iterable[Task],
     model: str | LanguageModel,
+    adapter: str | Path | Adapter | None,
     run: str | Path | None,
     stop: Stopper | None,
     options: Mapping[str, Any],
@@ -47,10 +51,13 @@ def run_session(
         # The sandbox comes first: its process should be small and begin before a model brings torch.
         sandbox = stack.enter_context(Sandbox(workers=config.workers, limits=limits))
         opened = _open(model, stack)
+        trained = _load(opened, adapter)
         if stop is not None:
             stop.check(opened)
         asker = make_asker(opened, config)
         plan = make_plan(wanted, asker, config)
+        if trained is not None:
+            trained.check(opened.name, plan.prompt_sets)
         pool = find_pool(folder, config, wanted)
         archive = stack.enter_context(ArchiveWriter(folder.archive))
         raised = folder.claim(config, opened, plan.prompt_sets, wanted, plan.skipped, pool.hash if pool else None)
@@ -102,6 +109,28 @@ def _open(model: str | LanguageModel, stack: ExitStack) -> LanguageModel:
     opened = open_model(model)
     stack.callback(opened.close)
     return opened
+
+
+def _load(model: LanguageModel, adapter: str | Path | Adapter | None) -> Adapter | None:
+    """Let the model answer with the adapter, if one is given and not loaded yet; return it where it knows its origin.
+
+    Raises:
+        ConfigError: the model cannot load adapters.
+        AdapterError: the folder holds no adapter.
+    """
+    from soar.training.adapter import RECORD, Adapter
+
+    if adapter is None:
+        return None
+    if not model.capabilities.adapters:
+        raise ConfigError(f"model {model.name} cannot load adapters: use mini, hf:NAME or vllm:NAME")
+    folder = (adapter.path if isinstance(adapter, Adapter) else Path(adapter)).absolute()
+    if not (folder / "adapter_config.json").exists():
+        raise ConfigError(f"{folder} holds no adapter: give a folder with adapter_config.json")
+    trained = Adapter.load(folder) if (folder / RECORD).exists() else None
+    if trained is None or model.adapter != trained.name:
+        model.load_adapter(str(folder))
+    return trained
 
 
 def _by_id(tasks: Task | Mapping[str, Task] | Iterable[Task]) -> dict[str, Task]:

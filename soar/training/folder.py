@@ -41,7 +41,7 @@ def begin(folder: Path, plan: dict[str, Any], dataset: Any) -> None:
     """Write rows and plan for the training process; a killed training finds both again."""
     if not (folder / PLAN).exists():
         shutil.rmtree(folder / ROWS, ignore_errors=True)
-        with _no_bars():
+        with no_bars():
             dataset.save_to_disk(str(folder / ROWS))
     draft = folder / f"{PLAN}.new"
     draft.write_text(json.dumps(plan, indent=1), encoding="utf-8")
@@ -49,7 +49,8 @@ def begin(folder: Path, plan: dict[str, Any], dataset: Any) -> None:
 
 
 @contextmanager
-def _no_bars() -> Iterator[None]:
+def no_bars() -> Iterator[None]:
+    """Keep `datasets` from drawing progress bars of its own."""
     import datasets
 
     shown = datasets.is_progress_bar_enabled()

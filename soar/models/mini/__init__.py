@@ -77,6 +77,8 @@ class MiniModel:
         Raises:
             ModelError: the folder holds none, or one for another tokenizer.
         """
+        if path is not None:
+            self.pool.workers[0].call("check", path)
         self.pool.load_adapter(path)
         self.adapter = adapter_name(path)
 

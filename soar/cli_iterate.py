@@ -1,0 +1,147 @@
+"""The command `soar iterate`, which is also `python experiments/iterate.py`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from soar.tracker import TrackerName
+
+if TYPE_CHECKING:
+    from soar.datasets import TaskSet
+
+SLICE, SLICE_HELD_OUT = 120, 60
+
+
+def iterate(
+    iterations: Annotated[
+        int, typer.Option("--iters", "--iterations", help="Rounds of search and training; a last search follows.")
+    ] = 4,
+    model: Annotated[
+        str, typer.Option(help="mini (embedded), hf:NAME_OR_FOLDER, vllm:NAME_OR_FOLDER: one that loads adapters.")
+    ] = "mini",
+    tasks: Annotated[
+        str | None,
+        typer.Option(
+            help="What is searched and learnt from: a set (arc-agi-1/training), a file or a folder. Without it, "
+            f"{SLICE} ARC-AGI-1 training tasks that mini can read, and {SLICE_HELD_OUT} more held out, both chosen by "
+            "the hash of their content."
+        ),
+    ] = None,
+    held_out: Annotated[
+        str | None,
+        typer.Option(help="What is searched before and after, and never learnt from: a set, file or folder."),
+    ] = None,
+    target: Annotated[
+        str | None, typer.Option(help="What is to be solved at last, with --ttt rounds: a set, file or folder.")
+    ] = None,
+    ttt: Annotated[
+        int, typer.Option(help="Test-time rounds on the target tasks; they read none of their answers.")
+    ] = 0,
+    run: Annotated[
+        Path, typer.Option(help="Folder of all that is made; the same command goes on where it was killed.")
+    ] = Path("runs/demo"),
+    samples: Annotated[int, typer.Option(help="Programs drawn independently, per task and round.")] = 32,
+    refinements: Annotated[int, typer.Option(help="Programs drawn as refinements, per task and round.")] = 32,
+    per_task: Annotated[int, typer.Option(help="Most rows learnt from a task: so many of each kind, each round.")] = 20,
+    selection: Annotated[
+        str, typer.Option(help="Of sampling rows: correct-only, uniform, greedy, greedy-diverse (the paper's).")
+    ] = "greedy-diverse",
+    refinement: Annotated[str, typer.Option(help="Of refinement rows: uniform, diverse (the paper's).")] = "diverse",
+    embedder: Annotated[
+        str, typer.Option(help="Tells programs that are alike: ngrams (no download), coderank, or a model's name.")
+    ] = "ngrams",
+    seed: Annotated[int, typer.Option(help="The same seed gives the same programs with the embedded model.")] = 0,
+    epochs: Annotated[int | None, typer.Option(help="Of each training; without it, what suits the model.")] = None,
+    learning_rate: Annotated[float | None, typer.Option(help="Of each training; likewise.")] = None,
+    rank: Annotated[int | None, typer.Option(help="Of the LoRA adapters; likewise.")] = None,
+    limit: Annotated[
+        int | None, typer.Option(help="Take so many of --tasks, in the order of the hash of their content.", min=1)
+    ] = None,
+    held_out_limit: Annotated[int | None, typer.Option(help="The same of --held-out.", min=1)] = None,
+    target_limit: Annotated[int | None, typer.Option(help="The same of --target.", min=1)] = None,
+    held_out_every: Annotated[
+        bool, typer.Option("--held-out-every", help="Search the held-out tasks after every round.")
+    ] = False,
+    pool: Annotated[
+        list[Path] | None, typer.Option(help="Another run whose rows join those of this one before test time.")
+    ] = None,
+    drop_overlap: Annotated[
+        bool, typer.Option("--drop-overlap", help="Leave out training tasks that share examples with other sets.")
+    ] = False,
+    stop_file: Annotated[Path | None, typer.Option(help="Stop once this file is there.")] = None,
+    track: Annotated[
+        list[TrackerName] | None,
+        typer.Option(help="Also send figures to wandb or trackio; TensorBoard files are always written."),
+    ] = None,
+) -> None:
+    """Let a model get better at a set of tasks: search, learn from every attempt in hindsight, train, search again.
+
+    Each round searches the training tasks, turns every attempt, right or wrong, into rows (a program is always a right
+    answer to the task that its own outputs make), and trains a LoRA adapter from the base model on them. Everything
+    lands in --run, with a report.md that each stage renews. Kill it whenever you like: the same command goes on.
+
+    Examples: `soar iterate --iters 4` · `soar iterate --tasks arc-agi-1/training --target my.jsonl --ttt 2`
+    """
+    from rich.console import Console
+
+    from soar.loop import iterate as run_loop
+    from soar.search.stoppers import StopFile
+    from soar.training import TrainingConfig
+
+    console = Console()
+    changes = {"epochs": epochs, "learning_rate": learning_rate, "rank": rank}
+    training = TrainingConfig.for_model(model, **{name: value for name, value in changes.items() if value is not None})
+    options: dict[str, Any] = {
+        "iterations": iterations, "ttt": ttt, "samples": samples, "refinements": refinements, "seed": seed,
+        "held_out_every": held_out_every,
+        "hindsight": {"per_task": per_task, "selection": selection, "refinement": refinement, "embedder": embedder},
+    }  # fmt: skip
+    searched, aside = _sets(tasks, limit, held_out, held_out_limit)
+    try:
+        report = run_loop(
+            searched, model, held_out=aside, target=_limited(target, target_limit), run=run, training=training,
+            pool=pool or (), drop_overlap=drop_overlap, stop=None if stop_file is None else StopFile(stop_file),
+            track=track or (), progress=True, **options,
+        )  # fmt: skip
+    except KeyboardInterrupt:
+        typer.secho(f"soar: interrupted; the same command goes on from what is in {run}", fg="yellow", err=True)
+        raise typer.Exit(130) from None
+    console.print(report)
+    typer.echo(f"All of it is in {run}: report.md, plots, tensorboard --logdir {run}")
+    if report.stopped is not None:
+        typer.secho(f"soar: stopped: {report.stopped}; the same command goes on from there", fg="yellow", err=True)
+        raise typer.Exit(130 if report.stopped == "Ctrl-C" else 0)
+
+
+def _sets(
+    tasks: str | None, limit: int | None, held_out: str | None, held_out_limit: int | None
+) -> tuple[TaskSet, TaskSet | None]:
+    """Training and held-out tasks; without any name, two slices of ARC-AGI-1's training tasks."""
+    if tasks is not None:
+        searched = _limited(tasks, limit)
+        assert searched is not None
+        return searched, _limited(held_out, held_out_limit)
+    from contextlib import closing
+
+    from soar.datasets import load_tasks
+    from soar.models.mini import MiniModel
+    from soar.slices import readable, shuffled
+
+    with closing(MiniModel(workers=1)) as mini:
+        order = shuffled(readable(load_tasks("arc-agi-1/training"), mini))
+    first = SLICE if limit is None else limit
+    rest = order[first : first + (SLICE_HELD_OUT if held_out_limit is None else held_out_limit)]
+    return order[:first], rest if held_out is None else _limited(held_out, held_out_limit)
+
+
+def _limited(name: str | None, limit: int | None) -> TaskSet | None:
+    from soar.datasets import load_tasks
+    from soar.slices import shuffled
+
+    if name is None:
+        return None
+    tasks = load_tasks(name)
+    return tasks if limit is None else shuffled(tasks)[:limit]

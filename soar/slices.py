@@ -1,0 +1,50 @@
+"""Slices of a set that nobody picked by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+from soar.datasets import TaskSet
+from soar.models.base import LanguageModel, Prompt
+from soar.program import Attempt, Program
+from soar.prompting import PromptSet, load_prompt_set
+from soar.sandbox.outcome import Outcome
+from soar.task import Task
+
+USUAL = Program("from soar.grids import *\n\n\ndef transform(grid):\n    grid = np.array(grid)\n    return grid\n")
+
+
+def shuffled(tasks: Mapping[str, Task]) -> TaskSet:
+    """Return the tasks in the order of the hash of their content: the same everywhere, and saying nothing about them.
+
+    So `[:100]` and `[100:160]` are two fixed slices, alike in all but chance.
+    """
+    name = tasks.name if isinstance(tasks, TaskSet) else "tasks"
+    return TaskSet(sorted(tasks.values(), key=lambda task: task.content_hash), f"{name}, shuffled")
+
+
+def readable(tasks: Mapping[str, Task], model: LanguageModel) -> TaskSet:
+    """Return the tasks of grids that a model can be shown with a short parent to refine.
+
+    The parent is taken to be right on the examples and to return the test inputs as they are.
+    """
+    prompt_set = load_prompt_set(model.prompt_set)
+    grids = [task for task in tasks.values() if task.is_grid]
+    lengths = model.count_tokens([_refinement(task, prompt_set) for task in grids])
+    window = model.capabilities.context_length
+    if lengths is not None and window is not None:
+        room = window - prompt_set.settings.max_tokens
+        grids = [task for task, length in zip(grids, lengths, strict=True) if length <= room]
+    name = tasks.name if isinstance(tasks, TaskSet) else "tasks"
+    return TaskSet(grids, f"{name} that {model.name} can read")
+
+
+def _refinement(task: Task, prompt_set: PromptSet) -> Prompt:
+    parent = Attempt(
+        key="parent", task_id=task.id, task_hash=task.content_hash, iteration=0, phase="sample", island=None,
+        parents=(), model="", adapter=None, program=USUAL, train_accuracy=1.0, broken_rules=(),
+        train=tuple(Outcome("ok", cast(Any, example.output)) for example in task.train),
+        test=tuple(Outcome("ok", cast(Any, example.input)) for example in task.test),
+    )  # fmt: skip
+    return prompt_set.render(task, (parent,))
