@@ -198,3 +198,15 @@ def test_a_search_that_is_stopped_stops_the_loop_which_goes_on_later(tmp_path: P
     stop.unlink()
     report = soar.iterate(tasks, stop=StopFile(stop), progress=False, **options)
     assert report.stopped is None and [one.title for one in report.rounds] == ["training 0"]
+
+
+def test_figures_reach_tensorboard(tmp_path: Path) -> None:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    (tmp_path / "loop.json").write_text("{}")
+    (tracker,) = open_trackers([], tmp_path)
+    for step, value in ((0, 0.25), (1, 0.5)):
+        tracker.log({"search/mean_solved": value, "search/oracle": 1.0}, step)
+    tracker.close()
+    events = EventAccumulator(str(tmp_path / "tensorboard")).Reload()
+    assert [(one.step, one.value) for one in events.Scalars("search/mean_solved")] == [(0, 0.25), (1, 0.5)]
