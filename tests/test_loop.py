@@ -185,7 +185,7 @@ def test_test_time_rounds_go_on_from_a_loop(left: Path, tmp_path: Path) -> None:
 
 def test_trackers_that_are_unknown_or_missing_are_refused(tmp_path: Path) -> None:
     with pytest.raises(SoarError, match="not to 'wanbd'"):
-        open_trackers(["wanbd"], tmp_path)  # type: ignore[list-item]
+        open_trackers(["wanbd"], tmp_path)
 
 
 def test_a_search_that_is_stopped_stops_the_loop_which_goes_on_later(tmp_path: Path) -> None:
