@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from soar.tracker import TrackerName
-
 if TYPE_CHECKING:
     from soar.datasets import TaskSet
 
@@ -73,7 +71,7 @@ def iterate(
     ] = False,
     stop_file: Annotated[Path | None, typer.Option(help="Stop once this file is there.")] = None,
     track: Annotated[
-        list[TrackerName] | None,
+        list[str] | None,
         typer.Option(help="Also send figures to wandb or trackio; TensorBoard files are always written."),
     ] = None,
 ) -> None:

@@ -20,7 +20,7 @@ from soar.loop_config import LoopConfig, LoopError, LoopFolder, Sets, TaskSource
 from soar.loop_report import LoopReport, load_report
 from soar.loop_stages import LoopSnapshot, SearchJob, Stages, Steps
 from soar.search.stoppers import Stopper
-from soar.tracker import TrackerName, open_trackers
+from soar.tracker import open_trackers
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -41,7 +41,7 @@ def iterate(
     training: TrainingConfig | None = None,
     pool: Sequence[str | Path] = (),
     drop_overlap: bool = False,
-    track: Sequence[TrackerName] = (),
+    track: Sequence[str] = (),
     stop: Stopper | None = None,
     progress: bool | None = None,
     **options: Any,
@@ -113,7 +113,7 @@ def iterate_iter(
     training: TrainingConfig | None = None,
     pool: Sequence[str | Path] = (),
     drop_overlap: bool = False,
-    track: Sequence[TrackerName] = (),
+    track: Sequence[str] = (),
     stop: Stopper | None = None,
     **options: Any,
 ) -> Steps:
@@ -133,7 +133,7 @@ def _steps(
     training: TrainingConfig | None,
     pool: Sequence[str | Path],
     drop_overlap: bool,
-    track: Sequence[TrackerName],
+    track: Sequence[str],
     stop: Stopper | None,
     ctrl_c: bool,
     options: dict[str, Any],

@@ -8,12 +8,11 @@ import json
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, Protocol, TypeAlias, get_args
+from typing import Any, Protocol
 
 from soar.errors import SoarError
 
-TrackerName: TypeAlias = Literal["wandb", "trackio"]
-KNOWN = ("tensorboard", *get_args(TrackerName))
+KNOWN = ("tensorboard", "wandb", "trackio")
 
 
 class Tracker(Protocol):
@@ -65,7 +64,7 @@ class Hosted:
         self.package.finish()
 
 
-def open_trackers(names: Sequence[TrackerName], folder: Path) -> list[Tracker]:
+def open_trackers(names: Sequence[str], folder: Path) -> list[Tracker]:
     """Open TensorBoard's files and the trackers of these names, for the loop in a folder.
 
     Raises:
