@@ -90,7 +90,7 @@ def iterate(
     from soar.training import TrainingConfig
 
     console = Console()
-    changes = {"epochs": epochs, "learning_rate": learning_rate, "rank": rank}
+    changes = {"seed": seed, "epochs": epochs, "learning_rate": learning_rate, "rank": rank}
     training = TrainingConfig.for_model(model, **{name: value for name, value in changes.items() if value is not None})
     options: dict[str, Any] = {
         "iterations": iterations, "ttt": ttt, "samples": samples, "refinements": refinements, "seed": seed,

@@ -19,14 +19,12 @@ if TYPE_CHECKING:
 
     from soar.evaluation import Comparison, Estimate, Evaluation
 
-COLUMNS = (
-    "search", "adapter", "tasks", "solved", "by the vote", "oracle", "one sample", "any of {k}", "rows", "minutes",
-)  # fmt: skip
+COLUMNS = ("search", "solved", "by the vote, %", "oracle", "pass@1", "pass@{k}", "rows", "minutes", "adapter")
 MEANINGS = (
     "solved: tasks with every test input hit by one of two predictions; by the vote: mean over tasks of the share of "
     "test inputs hit (the paper's reading), with its 95% interval over tasks; oracle: the same, were every attempt a "
-    "prediction; one sample, any of k: pass@1 of the samples and pass@k of all completions; rows: what was learnt from "
-    "after the search, as sampling + refinement; minutes: search + hindsight + training."
+    "prediction; pass@1 of the samples, pass@{k} of all completions; rows: what was learnt from after the search, "
+    "sampling + refinement; minutes: search + hindsight + training."
 )
 
 
@@ -128,15 +126,14 @@ class LoopReport:
         interval = f" [{100 * vote.low:.1f}, {100 * vote.high:.1f}]" if vote is not None else ""
         return (
             one.title,
-            evaluation.adapter or "base",
-            str(len(evaluation.per_task)),
-            str(sum(graded)) if graded else "unknown",
+            f"{sum(graded) if graded else '?'}/{len(evaluation.per_task)}",
             _percent(vote) + interval,
             _percent(evaluation.summary["oracle"]),
             _percent(evaluation.pass_at(1, sampled=True)),
             _percent(evaluation.pass_at(self._k)),
-            " + ".join(str(one.rows.get(kind, 0)) for kind in ("sample", "refine")) if one.rows else "",
-            " + ".join(f"{minutes:.1f}" for minutes in one.minutes.values()),
+            "+".join(str(one.rows.get(kind, 0)) for kind in ("sample", "refine")) if one.rows else "",
+            "+".join(f"{minutes:.1f}" for minutes in one.minutes.values()),
+            evaluation.adapter or "base",
         )
 
     def lines(self) -> list[str]:
@@ -160,7 +157,7 @@ class LoopReport:
         pictures = sorted((self.run / "plots").glob("*.svg"))
         drawn = "\n\n".join(f"![{one.stem}](plots/{one.name})" for one in pictures)
         said = "\n".join(f"- {line}" for line in self.lines())
-        return f"# {self.run.name}\n\n{body}\n\n{MEANINGS}\n\n{said}\n\n{drawn}\n"
+        return f"# {self.run.name}\n\n{body}\n\n{MEANINGS.format(k=self._k)}\n\n{said}\n\n{drawn}\n"
 
     def __str__(self) -> str:
         header, *rows = self.table()
@@ -176,10 +173,14 @@ class LoopReport:
         from rich.text import Text
 
         header, *rows = self.table()
-        table = Table(*header, title=str(self.run.name), title_justify="left")
-        for row, below in zip(rows, [*rows[1:], header], strict=True):
-            table.add_row(*row, end_section=row[0].split()[0] != below[0].split()[0])
-        return Group(table, Text(MEANINGS, style="dim"), *self.lines())
+        table = Table(*header[:-1], title=str(self.run.name), title_justify="left", box=None, padding=(0, 1, 0, 0))
+        for row, above in zip(rows, [header, *rows], strict=False):
+            if row[0].split()[0] != above[0].split()[0]:
+                table.add_row()
+            table.add_row(*row[:-1])  # without names of adapters, so that it fits a narrow terminal
+        for column in table.columns:
+            column.no_wrap = True
+        return Group(table, Text(f"\n{MEANINGS.format(k=self._k)}\n", style="dim"), *self.lines())
 
     def _repr_html_(self) -> str:
         header, *rows = self.table()
@@ -258,13 +259,13 @@ def _minutes(folder: RunFolder) -> tuple[dict[str, float], tuple[str, ...]]:
 
 
 def _percent(value: Estimate | None) -> str:
-    return "unknown" if value is None else f"{100 * value.value:.1f}%"
+    return "?" if value is None else f"{100 * value.value:.1f}"
 
 
 def _compared(comparison: Comparison) -> str:
     """Gained, lost, and by how much, in one line."""
     line = f"{len(comparison.gained)} tasks gained, {len(comparison.lost)} lost (McNemar p = {comparison.p:.2g})"
-    for name, title in (("mean_solved", "by the vote"), ("oracle", "oracle"), ("sampled_pass@1", "one sample")):
+    for name, title in (("mean_solved", "by the vote"), ("oracle", "oracle"), ("sampled_pass@1", "pass@1")):
         if (value := comparison.differences.get(name)) is not None:
             line += f"; {title} {100 * value.value:+.1f} points [{100 * value.low:+.1f}, {100 * value.high:+.1f}]"
     return line

@@ -110,17 +110,18 @@ class Stages:
         self.done += len(jobs) - len(pending)
         if not pending:
             return
-        with closing(self._open()) as model:
+        with closing(self._open(adapter)) as model:
             for job in pending:
                 yield from self._search(job, model, adapter)
                 if self.stopped is not None:
                     return
 
-    def _open(self) -> LanguageModel:
+    def _open(self, adapter: Adapter | None) -> LanguageModel:
         from soar.models import open_model
 
         model = open_model(self.model)
-        if not model.capabilities.adapters and (self.config.iterations or self.sets.target is not None):
+        learns = self.config.iterations or self.sets.target is not None
+        if adapter is None and learns and not model.capabilities.adapters:
             model.close()
             raise LoopError(
                 f"model {self.model} cannot load adapters, so nothing it is taught would reach the next search: use "

@@ -56,8 +56,8 @@ class Hosted:
         self.package.init(project="soar", name=folder.name, config=dict(config))
 
     def log(self, figures: Mapping[str, float], step: int) -> None:
-        """Take the figures of a step."""
-        self.package.log(dict(figures), step=step)
+        """Take the figures of a step; it is a figure too, since steps of their own may never go back (losses do)."""
+        self.package.log({**figures, "step": step})
 
     def close(self) -> None:
         """Finish the run."""

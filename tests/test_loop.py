@@ -16,12 +16,14 @@ from soar.errors import SoarError
 from soar.loop import LoopConfig, LoopError, iterate_iter, load_report
 from soar.loop_config import LoopFolder, refuse_leaks, separate
 from soar.models.mini import MiniModel
+from soar.prompting import prompts_folder
 from soar.search import ConfigError, StopFile
 from soar.search.run_folder import RunFolder
 from soar.slices import readable, shuffled
 from soar.task import Task
 from soar.tracker import open_trackers
 from soar.training import Adapter, AdapterError, TrainingConfig
+from tests.endpoint_support import serving
 from tests.search_support import TASKS, make_task
 from tests.test_experiments import figures
 
@@ -91,9 +93,9 @@ def test_unknown_options_and_missing_targets_are_refused_before_anything_is_made
 
 
 def test_a_model_that_cannot_learn_is_refused_with_the_reason(tmp_path: Path) -> None:
-    steps = iterate_iter(TASKS, "openai:none@http://127.0.0.1:9/v1", run=tmp_path, min_p=0.0)
-    with pytest.raises(LoopError, match="cannot load adapters"):
-        list(steps)
+    with serving() as server, pytest.raises(LoopError, match="cannot load adapters"):
+        list(iterate_iter(TASKS, f"openai:m@{server.url}", run=tmp_path, min_p=0.0))
+    assert server.bodies == []  # nothing was asked
 
 
 def test_slices_depend_on_content_alone(mini: MiniModel) -> None:
@@ -142,13 +144,17 @@ def rows_of(folder: Path) -> list[dict[str, Any]]:
     return list(load_from_disk(str(folder)))
 
 
-def test_an_adapter_is_searched_with_and_refused_where_it_does_not_belong(left: Path, mini: MiniModel) -> None:
+def test_an_adapter_is_searched_with_and_refused_where_it_does_not_belong(
+    left: Path, mini: MiniModel, tmp_path: Path
+) -> None:
     adapter = Adapter.load(left / "iteration-0" / "adapter")
+    changed = shutil.copytree(prompts_folder() / "mini", tmp_path / "mini")
+    (changed / "sample.j2").write_text((changed / "sample.j2").read_text() + " ")
     task = soar.load_tasks("arc-agi-1/training")["a699fb00"]
     result = soar.search(task, mini, adapter=adapter.path, samples=2, refinements=0)
     assert {attempt.adapter for attempt in result.attempts} == {adapter.name}
     with pytest.raises(AdapterError, match="trained on prompts of mini"):
-        soar.search(task, mini, adapter=adapter, samples=2, refinements=0, prompt_set="grids")
+        soar.search(task, mini, adapter=adapter, samples=2, refinements=0, prompt_set=str(changed))
     with pytest.raises(ConfigError, match="holds no adapter"):
         soar.search(task, mini, adapter=left, samples=2, refinements=0)
     mini.load_adapter(None)
@@ -174,12 +180,12 @@ def test_test_time_rounds_go_on_from_a_loop(left: Path, tmp_path: Path) -> None:
     assert {row["task_id"] for row in own} == {"d631b094"} and {row["kind"] for row in own} == {"sample"}
     assert [row["test_accuracy"] for row in own] == [None] * len(own)
     assert {row["iteration"] for row in pooled} <= {0, 1} and before.evaluation.summary["mean_solved"] is None
-    assert report.table()[-1][3] == "unknown"
+    assert report.table()[-1][1:3] == ("?/1", "?")
 
 
 def test_trackers_that_are_unknown_or_missing_are_refused(tmp_path: Path) -> None:
     with pytest.raises(SoarError, match="not to 'wanbd'"):
-        open_trackers(["wanbd"], tmp_path)  # type: ignore[list-item]
+        open_trackers(["wanbd"], tmp_path)
 
 
 def test_a_search_that_is_stopped_stops_the_loop_which_goes_on_later(tmp_path: Path) -> None:
@@ -192,3 +198,15 @@ def test_a_search_that_is_stopped_stops_the_loop_which_goes_on_later(tmp_path: P
     stop.unlink()
     report = soar.iterate(tasks, stop=StopFile(stop), progress=False, **options)
     assert report.stopped is None and [one.title for one in report.rounds] == ["training 0"]
+
+
+def test_figures_reach_tensorboard(tmp_path: Path) -> None:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    (tmp_path / "loop.json").write_text("{}")
+    (tracker,) = open_trackers([], tmp_path)
+    for step, value in ((0, 0.25), (1, 0.5)):
+        tracker.log({"search/mean_solved": value, "search/oracle": 1.0}, step)
+    tracker.close()
+    events = EventAccumulator(str(tmp_path / "tensorboard")).Reload()
+    assert [(one.step, one.value) for one in events.Scalars("search/mean_solved")] == [(0, 0.25), (1, 0.5)]

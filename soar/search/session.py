@@ -114,16 +114,16 @@ def _open(model: str | LanguageModel, stack: ExitStack) -> LanguageModel:
 def _load(model: LanguageModel, adapter: str | Path | Adapter | None) -> Adapter | None:
     """Let the model answer with the adapter, if one is given and not loaded yet; return it where it knows its origin.
 
-    Raises:
-        ConfigError: the model cannot load adapters.
-        AdapterError: the folder holds no adapter.
-    """
-    from soar.training.adapter import RECORD, Adapter
+    Comes before the model is asked anything: a server that knows the adapter starts with room for its rank.
 
+    Raises:
+        ConfigError: the folder holds no adapter.
+        ModelError: the model cannot load adapters, or not this one.
+    """
     if adapter is None:
         return None
-    if not model.capabilities.adapters:
-        raise ConfigError(f"model {model.name} cannot load adapters: use mini, hf:NAME or vllm:NAME")
+    from soar.training.adapter import RECORD, Adapter
+
     folder = (adapter.path if isinstance(adapter, Adapter) else Path(adapter)).absolute()
     if not (folder / "adapter_config.json").exists():
         raise ConfigError(f"{folder} holds no adapter: give a folder with adapter_config.json")
