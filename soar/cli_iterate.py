@@ -10,7 +10,7 @@ import typer
 if TYPE_CHECKING:
     from soar.datasets import TaskSet
 
-SLICE, SLICE_HELD_OUT = 120, 60
+SLICE, SLICE_HELD_OUT = 80, 60
 
 
 def iterate(
@@ -43,7 +43,7 @@ def iterate(
     ] = Path("runs/demo"),
     samples: Annotated[int, typer.Option(help="Programs drawn independently, per task and round.")] = 32,
     refinements: Annotated[int, typer.Option(help="Programs drawn as refinements, per task and round.")] = 32,
-    per_task: Annotated[int, typer.Option(help="Most rows learnt from a task: so many of each kind, each round.")] = 20,
+    per_task: Annotated[int, typer.Option(help="Most rows learnt from a task: so many of each kind, each round.")] = 4,
     selection: Annotated[
         str, typer.Option(help="Of sampling rows: correct-only, uniform, greedy, greedy-diverse (the paper's).")
     ] = "greedy-diverse",
