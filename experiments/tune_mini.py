@@ -1,6 +1,6 @@
 """Find training options for `mini`: search, hindsight, train with each setting, search again with another seed.
 
-    python experiments/tune_mini.py runs/tune --setting rank=32,learning_rate=1e-3,epochs=1 --setting rank=64
+    python experiments/tune_mini.py runs/tune --setting learning_rate=2e-3,epochs=3,per_task=4 --setting rank=64
 
 Kill it at any time and give the same command again: it goes on where it was. ARC-AGI-1 training tasks only, drawn by
 the hash of their content. RUN/results.json has a row per setting; first the base model, under the second search's seed.
@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from datasets import Dataset, load_from_disk
+from datasets import load_from_disk
 
 import soar
 from soar.hindsight import make_dataset
@@ -30,23 +30,24 @@ from soar.training import Adapter, TrainingConfig, train
 
 def main(
     run: Annotated[Path, typer.Argument(help="Folder of searches, rows, adapters and results.")],
-    setting: Annotated[list[str], typer.Option(help="Options that differ from mini's own: rank=32,epochs=1.")],
+    setting: Annotated[
+        list[str],
+        typer.Option(help="What differs from mini's own: rank=32,epochs=1; of the rows: per_task=4,selection=greedy."),
+    ],
     tasks: Annotated[int, typer.Option(help="Tasks that are searched and learned from.")] = 64,
     held_out: Annotated[int, typer.Option(help="Tasks that are searched only.")] = 32,
     longest: Annotated[int, typer.Option(help="Longest sampling prompt of a task taken, in tokens.")] = 700,
     samples: Annotated[int, typer.Option(help="Per task and search.")] = 32,
     refinements: Annotated[int, typer.Option(help="Per task and search.")] = 32,
-    per_task: Annotated[int, typer.Option(help="Most rows of each kind per task.")] = 12,
 ) -> None:
     """Tune."""
     chosen = draw(tasks + held_out, longest)
     learned, held = chosen[:tasks], chosen[tasks:]
     budget: dict[str, Any] = {"samples": samples, "refinements": refinements}
     search(learned, "mini", run=run / "first", seed=0, **budget)
-    rows = dataset(run, per_task)
     report: list[dict[str, Any]] = []
     for text in ["base", *setting]:
-        adapter = None if text == "base" else train(rows, "mini", run / f"{text}/adapter", options(text), progress=True)
+        adapter = None if text == "base" else learn(run, text)
         results = again(learned, held, adapter, run / text, budget)
         report.append({"setting": text, **results, **(adapter.figures if adapter else {})})
         (run / "results.json").write_text(json.dumps(report, indent=1))
@@ -64,20 +65,19 @@ def draw(count: int, longest: int) -> list[Task]:
     return [task for task, length in zip(every, lengths, strict=True) if length <= longest][:count]
 
 
-def dataset(run: Path, per_task: int) -> Dataset:
-    """Return the rows of the first search; they are made once."""
-    folder = run / "rows"
+def learn(run: Path, text: str) -> Adapter:
+    """Return an adapter trained with a setting, on rows of the first search; both are made once."""
+    changes = dict(item.split("=") for item in text.split(","))
+    of_rows = {name: changes.pop(name) for name in ("per_task", "selection") if name in changes}
+    folder = run / text / "rows"
     if not (folder / "dataset_info.json").exists():
-        rows, counts = make_dataset(run / "first", per_task=per_task)
+        selection: Any = of_rows.get("selection", "greedy-diverse")
+        rows, counts = make_dataset(run / "first", per_task=int(of_rows.get("per_task", 4)), selection=selection)
         print(counts)
         rows.save_to_disk(folder)
-    return load_from_disk(folder)
-
-
-def options(text: str) -> TrainingConfig:
-    """Return mini's options with the changes in `text`."""
-    changes = dict(item.split("=") for item in text.split(","))
-    return TrainingConfig.for_model("mini", **{name: json.loads(value) for name, value in changes.items()})
+    options = {name: json.loads(value) for name, value in changes.items()}
+    config = TrainingConfig.for_model("mini", **options)
+    return train(load_from_disk(folder), "mini", run / text / "adapter", config, progress=True)
 
 
 def again(
