@@ -2,8 +2,9 @@
 
 Greedy replies to the sampling prompts of 30 tasks, with the embedded model's weights, for the base model and for a LoRA
 adapter with random matrices: how many texts are the same, and by how much the log-probability of a whole reply differs
-where they are. transformers computes in float32; vLLM in float32 and in bfloat16, its default for these weights. Needs
-SOAR_VLLM, see docs/models.md.
+where they are; `--adapter trl=FOLDER` adds a trained one, and says how far it moves replies from the base model's.
+transformers computes in float32; vLLM in float32 and in bfloat16, its default for these weights. Needs SOAR_VLLM, see
+docs/models.md.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from soar.prompting import load_prompt_set
 
 RESULT = Path(__file__).parent / "results" / "agreement.json"
 GREEDY = Sampling(temperature=0.0, max_tokens=64)
+RANK = 32  # the largest that is served; the one that mini's adapters are trained with
 
 
 def random_adapter(folder: str) -> str:
@@ -54,13 +56,13 @@ async def replies(model: LanguageModel, prompts: list[Prompt]) -> list[Reply]:
     return list(await asyncio.gather(*map(one, prompts)))
 
 
-def ask(name: str, prompts: list[Prompt], adapter: str) -> list[list[Reply]]:
-    """Replies of the base model and of the adapter."""
-    found = []
+def ask(name: str, prompts: list[Prompt], adapters: dict[str, str]) -> dict[str, list[Reply]]:
+    """Replies of the base model and of each adapter."""
+    found = {}
     with closing(open_model(name)) as model:
-        for path in (None, adapter):
+        for kind, path in {"base": None, **adapters}.items():
             model.load_adapter(path)
-            found.append(asyncio.run(replies(model, prompts)))
+            found[kind] = asyncio.run(replies(model, prompts))
     return found
 
 
@@ -79,16 +81,29 @@ def compare(ours: list[Reply], theirs: list[Reply]) -> dict[str, Any]:
     }
 
 
-def main(count: Annotated[int, typer.Option(help="Tasks.")] = 30) -> None:
+def moved(base: list[Reply], adapter: list[Reply]) -> dict[str, Any]:
+    """Texts that an adapter changes, and by how much it moves the log-probabilities of the others."""
+    pairs = [(a.completions[0], b.completions[0]) for a, b in zip(base, adapter, strict=True)]
+    same = [(b.logprob or 0) - (a.logprob or 0) for a, b in pairs if a.text == b.text]
+    return {"changed_text": len(pairs) - len(same), "mean_move_of_the_others": sum(same) / len(same) if same else None}
+
+
+def main(
+    count: Annotated[int, typer.Option(help="Tasks.")] = 30,
+    adapter: Annotated[list[str] | None, typer.Option(help="A trained adapter: trl=FOLDER, unsloth=FOLDER.")] = None,
+) -> None:
     """Ask both and write the table."""
     prompts = [load_prompt_set("mini").render(task) for task in fitting_tasks(count).values()]
     table: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as folder:
-        adapter = random_adapter(folder)
-        theirs = ask(f"hf:{WEIGHTS}", prompts, adapter)
+        adapters = {"adapter": random_adapter(folder), **dict(one.split("=", 1) for one in adapter or [])}
+        theirs = ask(f"hf:{WEIGHTS}", prompts, adapters)
         for dtype in ("float32", "bfloat16"):
-            ours = ask(f"vllm:{WEIGHTS} --dtype {dtype} --max-lora-rank 8", prompts, adapter)
-            table[dtype] = {kind: compare(*pair) for kind, *pair in zip(("base", "adapter"), ours, theirs, strict=True)}
+            ours = ask(f"vllm:{WEIGHTS} --dtype {dtype} --max-lora-rank {RANK}", prompts, adapters)
+            table[dtype] = {kind: compare(ours[kind], theirs[kind]) for kind in ours}
+            for kind in adapters:
+                table[dtype][kind] |= {"vllm": moved(ours["base"], ours[kind])}
+                table[dtype][kind] |= {"transformers": moved(theirs["base"], theirs[kind])}
     RESULT.write_text(json.dumps(table, indent=1) + "\n")
     typer.echo(json.dumps(table, indent=1))
 
