@@ -7,7 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from soar.cli import app
-from soar.cli_evaluation import UsageError
+from soar.commands.evaluation import UsageError
 from soar.evaluation import Evaluation, evaluate
 from soar.search import ConfigError, load_run
 from tests.search_support import TASKS

@@ -12,7 +12,7 @@ def watched(snapshots: Iterator[Snapshot], progress: bool | None) -> Iterator[Sn
     """Pass snapshots on and show each; with None only in a terminal or a notebook, with False nowhere."""
     if progress is False:
         return snapshots
-    if _in_notebook():
+    if in_notebook():
         return _in_a_notebook(snapshots)
     if sys.stderr.isatty():
         return _in_a_terminal(snapshots)
@@ -23,7 +23,7 @@ def describe(snapshot: Snapshot) -> str:
     """The state in one line."""
     if snapshot.stopped is not None:
         return f"stopping ({snapshot.stopped}): {snapshot.completions} completions, finishing what is under way"
-    left = "" if snapshot.time_left is None else f", about {_clock(snapshot.time_left)} left"
+    left = "" if snapshot.time_left is None else f", about {clock(snapshot.time_left)} left"
     return (
         f"{snapshot.tasks_done}/{snapshot.tasks_total} tasks, {snapshot.solved_examples} solved on their examples, "
         f"{snapshot.completions}/{snapshot.budget} completions, {snapshot.programs_per_second:.1f} programs/s"
@@ -71,12 +71,14 @@ def _as_lines(snapshots: Iterator[Snapshot]) -> Iterator[Snapshot]:
         yield snapshot
 
 
-def _in_notebook() -> bool:
+def in_notebook() -> bool:
+    """Tell whether this runs in a Jupyter kernel."""
     shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
     return type(shell).__name__ == "ZMQInteractiveShell"
 
 
-def _clock(seconds: float) -> str:
+def clock(seconds: float) -> str:
+    """Seconds as `1:02:03` or `2:03`."""
     minutes, seconds = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
-from soar.search.progress_bar import _clock, _in_notebook
+from soar.search.progress_bar import clock, in_notebook
 from soar.training.adapter import Adapter
 
 Event = dict[str, Any]
@@ -20,7 +20,7 @@ def describe(event: Event) -> str:
         return f"adapter {event['adapter'].name} in {event['adapter'].path}"
     return (
         f"step {event['step']}/{event['steps']}, loss {event['loss']:.3f}, {event['tokens_per_second']:,.0f} tokens/s, "
-        f"about {_clock(event['left'])} left"
+        f"about {clock(event['left'])} left"
     )
 
 
@@ -31,7 +31,7 @@ def summary(adapter: Adapter) -> str:
     return (
         f"adapter {adapter.name} in {adapter.path}\n"
         f"{f['rows']} rows{left_out}; {f['steps']} steps, loss {f['first_loss']:.3f} → {f['last_loss']:.3f}\n"
-        f"{f['tokens']:,} tokens in {_clock(f['seconds'])}: {f['tokens_per_second']:,.0f} tokens/s in {f['precision']} "
+        f"{f['tokens']:,} tokens in {clock(f['seconds'])}: {f['tokens_per_second']:,.0f} tokens/s in {f['precision']} "
         f"on {f['device']}, {f['peak_memory_mb']:,} MB of memory at most"
     )
 
@@ -40,7 +40,7 @@ def watched(events: Iterator[Event], progress: bool | None) -> Iterator[Event]:
     """Pass events on and show each; with None only in a terminal or a notebook, with False nowhere."""
     if progress is False:
         return events
-    if _in_notebook():
+    if in_notebook():
         return _in_a_notebook(events)
     if sys.stderr.isatty():
         return _in_a_terminal(events)
