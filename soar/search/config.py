@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Mapping
-from typing import Any, Literal, Self
+from typing import ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field
 
 from soar.eligibility import RULES, Rule
 from soar.errors import SoarError
+from soar.options import Options
 from soar.search.selectors import SelectorName
 from soar.voting import Weighting
 
@@ -18,7 +17,7 @@ class ConfigError(SoarError):
     """An option is unknown, out of range, or differs from the run that is reopened; the message names it."""
 
 
-class SearchConfig(BaseModel):
+class SearchConfig(Options):
     """Options of `soar.search`. The paper is SOAR (ICML 2025); its budgets are 3,000 + 3,000 completions a task.
 
     Attributes:
@@ -54,7 +53,7 @@ class SearchConfig(BaseModel):
         rules: eligibility rules that count (appendix F; default all), see `soar.eligibility`.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    error: ClassVar[type[SoarError]] = ConfigError
 
     samples: int = Field(64, ge=0)
     refinements: int = Field(64, ge=0)
@@ -80,27 +79,3 @@ class SearchConfig(BaseModel):
     few_shot: str | None = None
     iteration: int = Field(0, ge=0)
     rules: tuple[Rule, ...] = RULES
-
-    @model_validator(mode="before")
-    @classmethod
-    def _name_the_nearest(cls, data: Any) -> Any:
-        for name in data if isinstance(data, Mapping) else ():
-            if name not in cls.model_fields:
-                near = difflib.get_close_matches(str(name), cls.model_fields, n=1)
-                hint = f"; nearest: {near[0]}" if near else ""
-                raise ValueError(f"unknown option {name!r}{hint}. Options: {', '.join(cls.model_fields)}")
-        return data
-
-    @classmethod
-    def of(cls, options: Mapping[str, Any]) -> Self:
-        """Make a config of options by name. Raises ConfigError, one line per mistake."""
-        try:
-            return cls.model_validate(dict(options))
-        except ValidationError as error:
-            raise ConfigError("\n".join(_line(mistake) for mistake in error.errors())) from None
-
-
-def _line(mistake: Any) -> str:
-    place = ".".join(str(part) for part in mistake["loc"])
-    message = str(mistake["msg"]).removeprefix("Value error, ")
-    return f"{place}: {message}, not {mistake['input']!r}" if place else message
