@@ -3,20 +3,40 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from typing import TypeVar
 
 from soar.search.progress import Snapshot
+
+T = TypeVar("T")
 
 
 def watched(snapshots: Iterator[Snapshot], progress: bool | None) -> Iterator[Snapshot]:
     """Pass snapshots on and show each; with None only in a terminal or a notebook, with False nowhere."""
+    return shown(snapshots, progress, lambda one: (one.budget, one.completions, describe(one)), "starting", _as_lines)
+
+
+def shown(
+    items: Iterator[T],
+    progress: bool | None,
+    state: Callable[[T], tuple[float | None, float | None, str]],
+    start: str,
+    as_lines: Callable[[Iterator[T]], Iterator[T]],
+) -> Iterator[T]:
+    """Pass items on and show each where this runs; with None only in a terminal or a notebook, with False nowhere.
+
+    Args:
+        state: of an item: total, what is done of it, and the text.
+        start: text before the first item.
+        as_lines: passes items on and prints lines, where there is neither terminal nor notebook.
+    """
     if progress is False:
-        return snapshots
-    if in_notebook():
-        return _in_a_notebook(snapshots)
+        return items
+    if _in_notebook():
+        return _in_a_notebook(items, state, start)
     if sys.stderr.isatty():
-        return _in_a_terminal(snapshots)
-    return _as_lines(snapshots) if progress else snapshots
+        return _in_a_terminal(items, state, start)
+    return as_lines(items) if progress else items
 
 
 def describe(snapshot: Snapshot) -> str:
@@ -41,25 +61,30 @@ def say(line: str) -> None:
     print(f"soar: {line}", file=sys.stderr, flush=True)
 
 
-def _in_a_terminal(snapshots: Iterator[Snapshot]) -> Iterator[Snapshot]:
+def _in_a_terminal(
+    items: Iterator[T], state: Callable[[T], tuple[float | None, float | None, str]], start: str
+) -> Iterator[T]:
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn
 
     columns = (BarColumn(), TextColumn("{task.description}"))
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        line = bar.add_task("starting", total=None)
-        for snapshot in snapshots:
-            bar.update(line, total=snapshot.budget, completed=snapshot.completions, description=describe(snapshot))
-            yield snapshot
+        line = bar.add_task(start, total=None)
+        for item in items:
+            total, completed, text = state(item)
+            bar.update(line, total=total, completed=completed, description=text)
+            yield item
 
 
-def _in_a_notebook(snapshots: Iterator[Snapshot]) -> Iterator[Snapshot]:
+def _in_a_notebook(
+    items: Iterator[T], state: Callable[[T], tuple[float | None, float | None, str]], start: str
+) -> Iterator[T]:
     from IPython.display import display
 
-    handle = display({"text/plain": "starting"}, raw=True, display_id=True)  # type: ignore[no-untyped-call]
-    for snapshot in snapshots:
-        handle.update({"text/plain": describe(snapshot)}, raw=True)
-        yield snapshot
+    handle = display({"text/plain": start}, raw=True, display_id=True)  # type: ignore[no-untyped-call]
+    for item in items:
+        handle.update({"text/plain": state(item)[2]}, raw=True)
+        yield item
 
 
 def _as_lines(snapshots: Iterator[Snapshot]) -> Iterator[Snapshot]:
@@ -71,7 +96,7 @@ def _as_lines(snapshots: Iterator[Snapshot]) -> Iterator[Snapshot]:
         yield snapshot
 
 
-def in_notebook() -> bool:
+def _in_notebook() -> bool:
     """Tell whether this runs in a Jupyter kernel."""
     shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
     return type(shell).__name__ == "ZMQInteractiveShell"

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
-from soar.search.progress_bar import clock, in_notebook
+from soar.search.progress_bar import clock, shown
 from soar.training.adapter import Adapter
 
 Event = dict[str, Any]
@@ -38,41 +38,17 @@ def summary(adapter: Adapter) -> str:
 
 def watched(events: Iterator[Event], progress: bool | None) -> Iterator[Event]:
     """Pass events on and show each; with None only in a terminal or a notebook, with False nowhere."""
-    if progress is False:
-        return events
-    if in_notebook():
-        return _in_a_notebook(events)
-    if sys.stderr.isatty():
-        return _in_a_terminal(events)
-    return _as_lines(events) if progress else events
-
-
-def _in_a_terminal(events: Iterator[Event]) -> Iterator[Event]:
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn
-
-    columns = (BarColumn(), TextColumn("{task.description}"))
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        line = bar.add_task("starting the training process", total=None)
-        for event in events:
-            bar.update(line, total=event.get("steps"), completed=event.get("step"), description=describe(event))
-            yield event
-
-
-def _in_a_notebook(events: Iterator[Event]) -> Iterator[Event]:
-    from IPython.display import display
-
-    handle = display({"text/plain": "starting the training process"}, raw=True, display_id=True)  # type: ignore[no-untyped-call]
-    for event in events:
-        handle.update({"text/plain": describe(event)}, raw=True)
-        yield event
+    return shown(
+        events, progress, lambda one: (one.get("steps"), one.get("step"), describe(one)),
+        "starting the training process", _as_lines,
+    )  # fmt: skip
 
 
 def _as_lines(events: Iterator[Event]) -> Iterator[Event]:
-    shown = -1
+    last = -1
     for event in events:
         tenth = 10 * event["step"] // event["steps"] if "step" in event else -1
-        if tenth != shown or tenth == -1:
+        if tenth != last or tenth == -1:
             print(f"soar: {describe(event)}", file=sys.stderr, flush=True)
-        shown = tenth
+        last = tenth
         yield event
