@@ -9,6 +9,7 @@ import random
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from soar.archive import ArchiveError
 from soar.archive_writer import ArchiveWriter
 from soar.models.base import ModelError, Prompt, Reply, Sampling
 from soar.search import ConfigError, PromptTooLongError, SearchConfig, load_run
+from soar.search.engine import _EngineThread
 from soar.search.task_search import island_budget, request_sizes
 from soar.task import Task
 from soar.testing import Script, ScriptedModel
@@ -78,6 +80,7 @@ def test_the_same_seed_gives_the_same_archive_at_any_concurrency(tmp_path: Path)
 
 KILLED = """
 import sys
+import threading
 import soar
 from soar.testing import ScriptedModel
 from tests.search_support import TASKS, script
@@ -350,3 +353,23 @@ def test_request_sizes_keep_what_is_finished() -> None:
 def test_the_defaults_are_documented() -> None:
     documentation = SearchConfig.__doc__ or ""
     assert all(f"        {name}: " in documentation for name in SearchConfig.model_fields)
+
+
+def test_stopping_an_engine_whose_loop_is_already_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between the end of its loop and its own a thread is alive, and its loop refuses every call."""
+    closed, go_on = threading.Event(), threading.Event()
+    close = asyncio.SelectorEventLoop.close
+
+    def slow_close(loop: asyncio.SelectorEventLoop) -> None:
+        close(loop)
+        closed.set()
+        go_on.wait(10)
+
+    monkeypatch.setattr(asyncio.SelectorEventLoop, "close", slow_close)
+    thread = _EngineThread(asyncio.sleep(0))
+    thread.start()
+    assert closed.wait(10) and thread.is_alive()
+    threading.Timer(0.1, go_on.set).start()
+    thread.stop()
+    assert not thread.is_alive()
+    thread.result()

@@ -33,15 +33,20 @@ class _EngineThread(threading.Thread):
         super().__init__(name="soar-engine", daemon=True)
         self.loop = asyncio.new_event_loop()
         self.task = self.loop.create_task(work)
+        self.open = True  # until the thread closes its loop, which then refuses calls while the thread is still alive
+        self.lock = threading.Lock()
 
     def run(self) -> None:
         with asyncio.Runner(loop_factory=lambda: self.loop) as runner:
             runner.run(asyncio.wait([self.task]))  # whatever the task raises, `result` raises
+            with self.lock:
+                self.open = False
 
     def stop(self) -> None:
         """Cancel what is under way and wait until it is gone."""
-        if self.is_alive():
-            self.loop.call_soon_threadsafe(self.task.cancel)
+        with self.lock:
+            if self.open:
+                self.loop.call_soon_threadsafe(self.task.cancel)
         self.join()
 
     def result(self) -> None:
