@@ -1,0 +1,143 @@
+"""Does the loop improve the model, and is it the learning that does it? Protocol, tables, figures: docs/evidence.md.
+
+    python experiments/evidence/learning.py                 # measures what is missing, then writes table and figures
+    python experiments/evidence/learning.py --only-report   # writes them from experiments/evidence/results
+
+Four rounds on the training slice and a last search, the held-out slice before and after, two test-time rounds on the
+evaluation slice; and controls without learning. Kill it at any time and give the same command again.
+"""
+
+from __future__ import annotations
+
+import os
+
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from bench import BUDGET, PAGE, RESULTS, RUNS, SEEDS, Cells, Slices, loop_cell, put, put_arms, search_cell, slices
+
+import soar
+from soar import plots
+from soar.commands.iterate import ROWS_PER_TASK
+from soar.evaluation import Evaluation, vote_runs
+from soar.search import load_run
+from soar.search.run_folder import RunFolder
+
+ROUNDS, TTT = 4, 2
+BASE, LAST = "round 0 (base model)", f"round {ROUNDS}"
+NAMES = {0: BASE, **{number: f"round {number}" for number in range(1, ROUNDS + 1)}}
+ARMS = [
+    (BASE, None),
+    *((NAMES[number], BASE) for number in range(1, ROUNDS + 1)),
+    ("rounds 0 to 4, one vote", BASE),
+    ("without learning: as many completions", BASE),
+    ("without learning: as much time", BASE),
+]
+HELD_OUT = [("held out, before", None), ("held out, after", "held out, before")]
+TARGET = [
+    ("target, base model", None),
+    *((f"target, test-time search {number}", "target, base model") for number in range(TTT + 1)),
+    ("target, without learning: as many completions as its searches", "target, base model"),
+]
+
+
+def main(
+    seeds: Annotated[int, typer.Option(help="Repetitions of everything.")] = len(SEEDS),
+    only_report: Annotated[bool, typer.Option("--only-report", help="Measure nothing.")] = False,
+) -> None:
+    """Measure what is missing; write table and figures."""
+    cells = Cells("learning")
+    if not only_report:
+        tasks = slices()
+        for seed in SEEDS[:seeds]:
+            measure(cells, tasks, seed)
+    report(cells)
+
+
+def measure(cells: Cells, tasks: Slices, seed: int) -> None:
+    """Run the loop and its controls with one seed."""
+    run = RUNS / f"loop-{seed}"
+    wanted = [*NAMES.values(), *(arm for arm, _ in HELD_OUT), *(arm for arm, _ in TARGET[1 : TTT + 2])]
+    if not all(cells.get(arm, seed) for arm in wanted):
+        soar.iterate(
+            tasks.training, "mini", held_out=tasks.held_out, target=tasks.target, run=run, progress=True, seed=seed,
+            iterations=ROUNDS, ttt=TTT, hindsight={"per_task": ROWS_PER_TASK}, **BUDGET,
+        )  # fmt: skip
+        write_seconds(run, seed)
+    for number, arm in NAMES.items():
+        cells.measure(arm, seed, loop_cell(run / f"iteration-{number}" / "evaluation.json"))
+    for (arm, _), number in zip(HELD_OUT, (0, ROUNDS), strict=True):
+        cells.measure(arm, seed, loop_cell(run / "held-out" / f"iteration-{number}" / "evaluation.json"))
+    for number in range(TTT + 1):
+        cells.measure(
+            TARGET[number + 1][0], seed, loop_cell(run / "target" / f"iteration-{number}" / "evaluation.json")
+        )
+    cells.measure(ARMS[ROUNDS + 1][0], seed, lambda: joint(run))
+    spent = json.loads((RESULTS / f"seconds-{seed}.json").read_text())
+    searches = ROUNDS + 1
+    as_much = {name: round(searches * n * spent["loop"] / spent["searches"]) for name, n in BUDGET.items()}
+    controls = {
+        ARMS[-2][0]: (tasks.training, {name: searches * n for name, n in BUDGET.items()}),
+        ARMS[-1][0]: (tasks.training, as_much),
+        TARGET[0][0]: (tasks.target, dict(BUDGET)),
+        TARGET[-1][0]: (tasks.target, {name: (TTT + 1) * n for name, n in BUDGET.items()}),
+    }
+    for number, (arm, (group, budget)) in enumerate(controls.items()):
+        cells.measure(arm, seed, search_cell(group, RUNS / f"control-{number}-{seed}", seed, **budget))
+
+
+def joint(run: Path) -> Evaluation:
+    """One vote over the attempts of all rounds on the training slice."""
+    return vote_runs([load_run(run, iteration=number) for number in NAMES]).evaluation
+
+
+def write_seconds(run: Path, seed: int) -> None:
+    """Write how long the searches of the training slice took, and the same with hindsight and trainings."""
+    took = {
+        line["stage"]: line["seconds"] for line in RunFolder(run).metrics() if "seconds" in line and "stage" in line
+    }
+    searches = sum(took[f"search {number}"] for number in NAMES)
+    learning = sum(took[f"{stage} {number}"] for stage in ("hindsight", "training") for number in range(ROUNDS))
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    found = {"searches": round(searches), "loop": round(searches + learning), "stages": took}
+    (RESULTS / f"seconds-{seed}.json").write_text(json.dumps(found, indent=1) + "\n")
+
+
+def report(cells: Cells) -> None:
+    """Write the tables and figures."""
+    put_arms("rounds", ARMS, cells)
+    put_arms("held-out", HELD_OUT, cells)
+    put_arms("target", TARGET, cells)
+    found = cells.arms()
+    header = ["", *NAMES.values()]
+    put("diversity", header, [distances(found, solved) for solved in ("solved", "unsolved")])
+    first = min(found[BASE])
+    rounds = {"training": [found[arm][first] for arm in NAMES.values() if first in found.get(arm, {})]}
+    for name, plot in {
+        "solved-by-completions": plots.solved_by_completions(rounds["training"]),
+        "diversity": plots.diversity_by_round(rounds),
+    }.items():
+        plot.save(PAGE.parent / "evidence" / f"{name}.svg")
+
+
+def distances(found: dict[str, dict[int, Evaluation]], kind: str) -> list[str]:
+    """A row of mean cosine distances between a task's programs, of tasks solved or not in that round."""
+    from soar.evaluation import summarize
+
+    means: Sequence[Any] = [
+        summarize(list(found[arm].values()), [f"distance_{kind}"])[f"distance_{kind}"] if arm in found else None
+        for arm in NAMES.values()
+    ]
+    return [
+        f"{kind} tasks",
+        *("" if one is None else f"{one.value:.3f} [{one.low:.3f}, {one.high:.3f}]" for one in means),
+    ]
+
+
+if __name__ == "__main__":
+    typer.run(main)

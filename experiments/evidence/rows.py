@@ -1,0 +1,82 @@
+"""Which attempts are worth learning from? SOAR's tables 2 and 3 on `mini`. Protocol and results: docs/evidence.md.
+
+    python experiments/evidence/rows.py [--only-report]
+
+One search, rows by each selection, an adapter from each, and a second search with other draws. Kill it at any time and
+give the same command again.
+"""
+
+from __future__ import annotations
+
+import os
+
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
+from dataclasses import replace
+from functools import partial
+from typing import Annotated
+
+import typer
+from bench import RUNS, SEEDS, Cells, Slices, learned, put_arms, search_cell, slices
+
+SELECTIONS = {  # arm -> the paper's figure (14B, 3,000 samples on the training set)
+    "no learning": "29.29",
+    "correct-only": "34.67",
+    "uniform": "32.38",
+    "greedy": "34.30",
+    "greedy-diverse": "36.46",
+}
+REFINEMENTS = {  # arm -> the paper's figure (14B, 3,000 + 3,000)
+    "no learning": "34.83",
+    "no refinement rows": "",
+    "uniform refinement rows": "42.67",
+    "diverse refinement rows": "42.88",
+}
+OPTIONS = {
+    **{name: {"selection": name} for name in list(SELECTIONS)[1:]},
+    "no refinement rows": {"refinement": "none"},
+    "uniform refinement rows": {"refinement": "uniform"},
+    "diverse refinement rows": {"refinement": "diverse"},
+}
+SAME = {"diverse refinement rows": "greedy-diverse"}  # both are the default
+
+
+def main(
+    seeds: Annotated[int, typer.Option(help="Repetitions of everything.")] = len(SEEDS),
+    only_report: Annotated[bool, typer.Option("--only-report", help="Measure nothing.")] = False,
+) -> None:
+    """Measure what is missing; write the tables."""
+    cells = {name: Cells(f"rows-{name}") for name in ("training", "held-out")}
+    if not only_report:
+        tasks = slices()
+        for seed in SEEDS[:seeds]:
+            measure(cells, tasks, seed)
+    for name, group in cells.items():
+        for title, arms in (("selection", SELECTIONS), ("refinement", REFINEMENTS)):
+            put_arms(
+                f"{title}, {name}",
+                [(arm, None if arm == "no learning" else "no learning") for arm in arms],
+                group,
+                arms,
+            )
+
+
+def measure(cells: dict[str, Cells], tasks: Slices, seed: int) -> None:
+    """One search, then learning in each way, and searches again."""
+    groups = {"training": tasks.training, "held-out": tasks.held_out}
+    for arm in dict.fromkeys([*SELECTIONS, *REFINEMENTS]):
+        for name, group in groups.items():
+            if cells[name].get(arm, seed):
+                continue
+            if arm in SAME:
+                one = cells[name].get(SAME[arm], seed)
+                assert one is not None
+                cells[name].measure(arm, seed, partial(replace, one, label=arm))
+                continue
+            place = RUNS / f"rows-{seed}" / arm.replace(" ", "-")
+            adapter = learned(tasks.training, place, seed, **OPTIONS[arm]) if arm in OPTIONS else None
+            cells[name].measure(arm, seed, search_cell(group, place / name, 1000 + seed, adapter=adapter))
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,128 @@
+"""Which vote comes closest to the oracle? The paper's two, simpler ones, and ideas; on searches with the base model.
+
+    python experiments/evidence/votes.py [--only-report]
+
+Ideas are compared on the training slice and confirmed on the held-out one. Protocol and results: docs/evidence.md. Kill
+it at any time and give the same command again.
+"""
+
+from __future__ import annotations
+
+import os
+
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
+import json
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from typing import Annotated, Any, TypeAlias
+
+import typer
+from bench import RESULTS, RUNS, SEEDS, put, searched, slices, text
+
+from soar.datasets import TaskSet
+from soar.evaluation import bootstrap, bootstrap_difference
+from soar.program import Attempt
+from soar.search import SearchResult
+from soar.task import canonical_json
+from soar.voting import answer
+
+BUDGET = {"samples": 64, "refinements": 64}
+PATH = RESULTS / "votes.json"
+Weight: TypeAlias = Callable[[Sequence[Attempt]], Any]  # of the attempts that agree; larger is better
+
+
+def accuracies(group: Sequence[Attempt]) -> list[float]:
+    """The share of the examples that each solves."""
+    return [attempt.train_accuracy for attempt in group]
+
+
+def distinct(group: Sequence[Attempt]) -> list[Attempt]:
+    """One attempt for each program."""
+    return list({attempt.program.source: attempt for attempt in group if attempt.program is not None}.values())
+
+
+def shortest(group: Sequence[Attempt]) -> int:
+    """Characters of the shortest program among the most accurate ones."""
+    most = max(accuracies(group))
+    return min(len(a.program.source) for a in group if a.program is not None and a.train_accuracy == most)
+
+
+VOTES: dict[str, Weight] = {
+    "sum of 1 + 1000 accuracy (the paper's)": lambda group: sum(1 + 1000 * a for a in accuracies(group)),
+    "count + 1000 mean accuracy (its appendix)": lambda group: len(group) + 1000 * sum(accuracies(group)) / len(group),
+    "count": len,
+    "best accuracy, then count": lambda group: (max(accuracies(group)), len(group)),
+    "distinct programs: sum of 1 + 1000 accuracy": lambda group: sum(1 + 1000 * a for a in accuracies(distinct(group))),
+    "sum of accuracy to the 4th": lambda group: sum(a**4 for a in accuracies(group)) + 1e-6 * len(group),
+    "best accuracy, then distinct programs": lambda group: (max(accuracies(group)), len(distinct(group))),
+    "best accuracy, then shortest program": lambda group: (max(accuracies(group)), -shortest(group)),
+}
+
+
+def main(
+    seeds: Annotated[int, typer.Option(help="Repetitions of everything.")] = len(SEEDS),
+    only_report: Annotated[bool, typer.Option("--only-report", help="Measure nothing.")] = False,
+) -> None:
+    """Measure what is missing; write the table."""
+    found: dict[str, dict[str, Any]] = json.loads(PATH.read_text()) if PATH.exists() else {}
+    if not only_report:
+        tasks = slices()
+        for name, group in {"training": tasks.training, "held-out": tasks.held_out}.items():
+            for seed in SEEDS[:seeds]:
+                if f"{name} {seed}" not in found:
+                    found[f"{name} {seed}"] = measure(group, name, seed)
+                    PATH.parent.mkdir(parents=True, exist_ok=True)
+                    PATH.write_text(json.dumps(found) + "\n")
+    report(found)
+
+
+def measure(group: TaskSet, name: str, seed: int) -> dict[str, Any]:
+    """Search; return for each task and vote the share of test inputs that one of two answers has right."""
+    results = searched(group, RUNS / f"votes-{seed}" / name, seed, **BUDGET)
+    return {id: {"oracle": share(result.reached), **of_task(result)} for id, result in results.items()}
+
+
+def of_task(result: SearchResult) -> dict[str, float]:
+    """The share of test inputs that each vote's two answers have right."""
+    groups: dict[str, list[Attempt]] = defaultdict(list)
+    for attempt in result.attempts:
+        outputs = answer(attempt)
+        if outputs is not None:
+            groups[canonical_json(outputs)].append(attempt)
+    truth = [example.output for example in result.task.test]
+    shares = {}
+    for name, weight in VOTES.items():
+        chosen = sorted(groups, key=lambda key: (weight(groups[key]), len(groups[key]), key), reverse=True)[:2]
+        answers = [json.loads(key) for key in chosen]
+        shares[name] = share([any(one[i] == output for one in answers) for i, output in enumerate(truth)])
+    return shares
+
+
+def share(hits: Iterable[bool | None]) -> float:
+    """The mean of hits."""
+    known = [bool(hit) for hit in hits]
+    return sum(known) / max(1, len(known))
+
+
+def report(found: dict[str, dict[str, Any]]) -> None:
+    """Write a row per vote."""
+    names = ["training", "held-out"]
+    rows = []
+    first = next(iter(VOTES))
+    for vote in [*VOTES, "oracle"]:
+        cells = []
+        for name in names:
+            mine, base = (
+                [[task[one] for task in tasks.values()] for key, tasks in found.items() if key.startswith(name)]
+                for one in (vote, first)
+            )
+            ones = [[1.0] * len(row) for row in mine]
+            change = None if vote == first else bootstrap_difference((base, ones), (mine, ones))
+            cells.append(text(bootstrap(mine), change))
+        rows.append([vote, *cells])
+    put("votes", ["vote, two answers", "training slice", "held-out slice"], rows)
+
+
+if __name__ == "__main__":
+    typer.run(main)
