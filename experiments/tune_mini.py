@@ -1,9 +1,12 @@
-"""Find training options for `mini`: search, hindsight, train with each setting, search again with another seed.
+"""Find training options for `mini`: search, hindsight, train with each setting, search again with other draws.
 
-    python experiments/tune_mini.py runs/tune --setting learning_rate=2e-3,epochs=3,per_task=4 --setting rank=64
+    python experiments/tune_mini.py runs/tune --setting learning_rate=3e-4,epochs=2 --setting per_task=10,rank=64
 
-Kill it at any time and give the same command again: it goes on where it was. ARC-AGI-1 training tasks only, drawn by
-the hash of their content. RUN/results.json has a row per setting; first the base model, under the second search's seed.
+Each seed is a world of its own: first search, rows, training, second search; the base model is searched again as well,
+with the draws of the second search. Tasks are ARC-AGI-1 training tasks, in the order of the hash of their content, past
+those that `soar iterate` takes by default, so that what is chosen here can be measured there. Kill it at any time and
+give the same command again: it goes on where it was. RUN/results.json has a row per seed and setting; the table printed
+has the means.
 """
 
 from __future__ import annotations
@@ -19,13 +22,22 @@ from typing import Annotated, Any
 
 import typer
 from datasets import load_from_disk
+from rich.console import Console
+from rich.table import Table
 
 import soar
+from soar.datasets import TaskSet
+from soar.evaluation import Estimate, Evaluation, differences, evaluate, summarize
 from soar.hindsight import make_dataset
 from soar.models.mini import MiniModel
-from soar.search import SearchResults, search
-from soar.task import Task
+from soar.search import search
+from soar.slices import readable, shuffled
 from soar.training import Adapter, TrainingConfig, train
+
+BASE = "base"
+OF_ROWS = {"per_task": int, "selection": str, "refinement": str}
+SHOWN = ("sampled_pass@1", "pass@1", "mean_solved")
+FIGURES = (*SHOWN, "oracle", "examples_solved")
 
 
 def main(
@@ -34,80 +46,75 @@ def main(
         list[str],
         typer.Option(help="What differs from mini's own: rank=32,epochs=1; of the rows: per_task=4,selection=greedy."),
     ],
-    tasks: Annotated[int, typer.Option(help="Tasks that are searched and learned from.")] = 64,
-    held_out: Annotated[int, typer.Option(help="Tasks that are searched only.")] = 32,
-    longest: Annotated[int, typer.Option(help="Longest sampling prompt of a task taken, in tokens.")] = 700,
+    seeds: Annotated[int, typer.Option(help="Repetitions of everything.")] = 2,
+    first: Annotated[int, typer.Option(help="Place of the first task, in the order of the hash.")] = 200,
+    tasks: Annotated[int, typer.Option(help="Tasks that are searched and learned from.")] = 70,
+    held_out: Annotated[int, typer.Option(help="Tasks that are searched only.")] = 71,
     samples: Annotated[int, typer.Option(help="Per task and search.")] = 32,
     refinements: Annotated[int, typer.Option(help="Per task and search.")] = 32,
 ) -> None:
     """Tune."""
-    chosen = draw(tasks + held_out, longest)
-    learned, held = chosen[:tasks], chosen[tasks:]
-    budget: dict[str, Any] = {"samples": samples, "refinements": refinements}
-    search(learned, "mini", run=run / "first", seed=0, **budget)
-    report: list[dict[str, Any]] = []
-    for text in ["base", *setting]:
-        adapter = None if text == "base" else learn(run, text)
-        results = again(learned, held, adapter, run / text, budget)
-        report.append({"setting": text, **results, **(adapter.figures if adapter else {})})
-        (run / "results.json").write_text(json.dumps(report, indent=1))
-        print(json.dumps(report[-1]), flush=True)
-
-
-def draw(count: int, longest: int) -> list[Task]:
-    """Return the first tasks, by content, whose prompts are short."""
-    from soar.prompting import load_prompt_set
-
-    prompts = load_prompt_set("mini")
-    every = sorted(soar.load_tasks("arc-agi-1/training").values(), key=lambda task: task.content_hash)
     with closing(MiniModel(workers=1)) as model:
-        lengths = model.count_tokens([prompts.render(task) for task in every])
-    return [task for task, length in zip(every, lengths, strict=True) if length <= longest][:count]
+        every = shuffled(readable(soar.load_tasks("arc-agi-1/training"), model))
+    rest = every[first:]
+    groups = {"learned": rest[:tasks], "held out": rest[tasks : tasks + held_out]}
+    budget: dict[str, Any] = {"samples": samples, "refinements": refinements}
+    found: dict[str, dict[str, list[Evaluation]]] = {}
+    report: list[dict[str, Any]] = []
+    for seed in range(seeds):
+        for text in [BASE, *setting]:
+            adapter = None if text == BASE else learn(run / f"seed-{seed}", text, groups["learned"], budget, seed)
+            places = run / f"seed-{seed}" / text
+            for name, evaluation in again(groups, adapter, places, budget, seed).items():
+                found.setdefault(text, {}).setdefault(name, []).append(evaluation)
+                figures = {key: one.value for key, one in evaluation.summary.items() if one and key in FIGURES}
+                report.append({"setting": text, "seed": seed, "tasks": name, **figures})
+            if adapter is not None:
+                report[-1].update(adapter.figures)
+            (run / "results.json").write_text(json.dumps(report, indent=1) + "\n")
+            Console(width=140).print(table(found))
 
 
-def learn(run: Path, text: str) -> Adapter:
-    """Return an adapter trained with a setting, on rows of the first search; both are made once."""
+def learn(folder: Path, text: str, tasks: TaskSet, budget: dict[str, Any], seed: int) -> Adapter:
+    """Return an adapter trained with a setting, on rows of the first search; each is made once."""
     changes = dict(item.split("=") for item in text.split(","))
-    of_rows = {name: changes.pop(name) for name in ("per_task", "selection") if name in changes}
-    folder = run / text / "rows"
-    if not (folder / "dataset_info.json").exists():
-        selection: Any = of_rows.get("selection", "greedy-diverse")
-        rows, counts = make_dataset(run / "first", per_task=int(of_rows.get("per_task", 4)), selection=selection)
+    of_rows: dict[str, Any] = {name: kind(changes.pop(name)) for name, kind in OF_ROWS.items() if name in changes}
+    rows = folder / text / "rows"
+    if not (rows / "dataset_info.json").exists():
+        search(tasks, "mini", run=folder / "first", seed=seed, progress=False, **budget)
+        made, counts = make_dataset(folder / "first", seed=seed, **{"per_task": 4, **of_rows})
         print(counts)
-        rows.save_to_disk(folder)
+        made.save_to_disk(rows)
     options = {name: json.loads(value) for name, value in changes.items()}
-    config = TrainingConfig.for_model("mini", **options)
-    return train(load_from_disk(folder), "mini", run / text / "adapter", config, progress=True)
+    config = TrainingConfig.for_model("mini", **{"seed": seed, **options})
+    return train(load_from_disk(rows), "mini", folder / text / "adapter", config, progress=False)
 
 
 def again(
-    learned: list[Task], held: list[Task], adapter: Adapter | None, folder: Path, budget: dict[str, Any]
-) -> dict[str, Any]:
-    """Search both groups of tasks with another seed; return how much is solved."""
-    found: dict[str, Any] = {}
+    groups: dict[str, TaskSet], adapter: Adapter | None, folder: Path, budget: dict[str, Any], seed: int
+) -> dict[str, Evaluation]:
+    """Search both groups of tasks with draws that no first search had."""
     with closing(MiniModel()) as model:
-        if adapter is not None:
-            model.load_adapter(str(adapter.path))
-        for name, group in (("learned", learned), ("held_out", held)):
-            if not group:
-                continue
-            results = search(group, model, run=folder / name, seed=1, progress=True, **budget)
-            found[name] = score(results)
-    return found
+        options: dict[str, Any] = {"seed": 1000 + seed, "adapter": adapter, "progress": False, **budget}
+        return {name: evaluate(search(group, model, run=folder / name, **options)) for name, group in groups.items()}
 
 
-def score(results: SearchResults) -> dict[str, Any]:
-    """Vote, oracle, and the mean share of a task's completions that solve its examples."""
-    one = results.summary
-    shares = [
-        sum(attempt.solves_examples for attempt in result.attempts) / max(1, len(result.attempts))
-        for result in results.values()
-    ]
-    return {
-        "solved": one.tasks_solved, "mean_solved": one.mean_solved, "oracle": one.oracle,
-        "examples_solved": one.examples_solved, "share_right": sum(shares) / len(shares),
-        "unique_outputs": one.unique_outputs,
-    }  # fmt: skip
+def table(found: dict[str, dict[str, list[Evaluation]]]) -> Table:
+    """Means over seeds and tasks in percent, with the interval of the difference from the base model."""
+    made = Table("setting", "seeds", *(f"{name}: {figure}" for name in found[BASE] for figure in SHOWN))
+    for text, by_group in found.items():
+        cells: list[str] = []
+        for name, mine in by_group.items():
+            means, changes = summarize(mine), differences(found[BASE][name][: len(mine)], mine)
+            cells += [cell(means[figure], None if text == BASE else changes[figure]) for figure in SHOWN]
+        made.add_row(text, str(len(mine)), *cells)
+    return made
+
+
+def cell(mean: Estimate | None, change: Estimate | None) -> str:
+    """`12.5% [-1.0%, +3.0%]`"""
+    interval = f" [{change.low:+.1%}, {change.high:+.1%}]" if change else ""
+    return f"{mean.value:.1%}{interval}" if mean else "-"
 
 
 if __name__ == "__main__":

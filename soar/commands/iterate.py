@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from soar.datasets import TaskSet
 
 SLICE, SLICE_HELD_OUT = 80, 60
+ROWS_PER_TASK = 4  # of each kind and round; on two cores training takes longer than searching
 
 
 def iterate(
@@ -43,7 +44,9 @@ def iterate(
     ] = Path("runs/demo"),
     samples: Annotated[int, typer.Option(help="Programs drawn independently, per task and round.")] = 32,
     refinements: Annotated[int, typer.Option(help="Programs drawn as refinements, per task and round.")] = 32,
-    per_task: Annotated[int, typer.Option(help="Most rows learnt from a task: so many of each kind, each round.")] = 4,
+    per_task: Annotated[
+        int, typer.Option(help="Most rows learnt from a task: so many of each kind, each round.")
+    ] = ROWS_PER_TASK,
     selection: Annotated[
         str, typer.Option(help="Of sampling rows: correct-only, uniform, greedy, greedy-diverse (the paper's).")
     ] = "greedy-diverse",
