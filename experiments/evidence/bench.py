@@ -170,10 +170,10 @@ def signed(share: float) -> str:
     return f"{100 * share:+.1f}"
 
 
-def put(name: str, header: Sequence[str], rows: Sequence[Sequence[str]], note: str = "") -> None:
+def put(name: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Write a table between its marks in docs/evidence.md, and print it."""
     lines = ["| " + " | ".join(line) + " |" for line in (header, ["---"] * len(header), *rows)]
-    block = "\n".join([*lines, *(["", note] if note else [])])
+    block = "\n".join(lines) if rows else "Not measured yet."
     mark = re.compile(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
     page = PAGE.read_text(encoding="utf-8")
     if not mark.search(page):

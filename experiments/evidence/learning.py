@@ -115,7 +115,9 @@ def report(cells: Cells) -> None:
     put_arms("target", TARGET, cells)
     found = cells.arms()
     header = ["", *NAMES.values()]
-    put("diversity", header, [distances(found, solved) for solved in ("solved", "unsolved")])
+    put("diversity", header, [distances(found, kind) for kind in ("solved", "unsolved")] if found else [])
+    if not found:
+        return
     first = min(found[BASE])
     rounds = {"training": [found[arm][first] for arm in NAMES.values() if first in found.get(arm, {})]}
     for name, plot in {

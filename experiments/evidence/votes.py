@@ -110,7 +110,7 @@ def report(found: dict[str, dict[str, Any]]) -> None:
     names = ["training", "held-out"]
     rows = []
     first = next(iter(VOTES))
-    for vote in [*VOTES, "oracle"]:
+    for vote in [*VOTES, "oracle"] if found else []:
         cells = []
         for name in names:
             mine, base = (
