@@ -66,7 +66,9 @@ def test_adaptive_gives_way_after_many_in_vain() -> None:
 
 def test_adaptive_spends_no_more_than_fixed_and_moves_it_where_it_pays(tmp_path: Path) -> None:
     model = ScriptedModel(uneven)
-    *_, last = soar.search.search_iter(TASKS, model, run=tmp_path, early_stop=16, **OPTIONS)
+    snapshots = list(soar.search.search_iter(TASKS, model, run=tmp_path, early_stop=16, **OPTIONS))
+    assert all(6 * 72 >= one.budget >= one.completions for one in snapshots)
+    last = snapshots[-1]
     assert last.results is not None
     made = {id: result.stats.completions for id, result in last.results.items()}
     assert sum(made.values()) == last.completions == last.budget <= 6 * 72

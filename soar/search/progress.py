@@ -70,6 +70,7 @@ class Progress:
     stopped: str | None = None
     started: float = field(default_factory=time.monotonic)
     tasks_done: int = 0
+    unused: int = 0  # of the budget, by tasks that are done; below 0 while others owe what these got (adaptive)
     completions: int = 0
     programs: int = 0
     tokens: int = 0
@@ -113,7 +114,7 @@ class Progress:
     def end(self, unused: int = 0) -> None:
         """Take note that a task is done, and that so much of the budget is not to come."""
         self.tasks_done += 1
-        self.budget -= unused
+        self.unused += unused
 
     def stop(self) -> bool:
         """Ask the stopper, if it has not stopped the search yet, and return whether it has."""
@@ -124,13 +125,14 @@ class Progress:
     def snapshot(self) -> Snapshot:
         """Return the state now."""
         seconds = time.monotonic() - self.started
-        left = self.budget - self.completions
+        budget = self.budget - max(self.unused, 0)
+        left = budget - self.completions
         return Snapshot(
             tasks_done=self.tasks_done,
             tasks_total=self.tasks_total,
             solved_examples=len(self.solved),
             completions=self.completions,
-            budget=self.budget,
+            budget=budget,
             programs=self.programs,
             parse_failures=self.completions - self.programs,
             tokens=self.tokens,
