@@ -29,12 +29,14 @@ import soar
 from soar.datasets import TaskSet
 from soar.evaluation import Estimate, Evaluation, differences, evaluate, summarize
 from soar.hindsight import make_dataset
+from soar.loop_config import MINI_ROWS
 from soar.models.mini import MiniModel
 from soar.search import search
 from soar.slices import readable, shuffled
 from soar.training import Adapter, TrainingConfig, train
 
 BASE = "base"
+ROWS = {name: value for name, value in MINI_ROWS.items() if name != "scope"}  # here there is one round
 OF_ROWS = {"per_task": int, "selection": str, "refinement": str}
 SHOWN = ("sampled_pass@1", "pass@1", "mean_solved")
 FIGURES = (*SHOWN, "oracle", "examples_solved")
@@ -82,7 +84,7 @@ def learn(folder: Path, text: str, tasks: TaskSet, budget: dict[str, Any], seed:
     rows = folder / text / "rows"
     if not (rows / "dataset_info.json").exists():
         search(tasks, "mini", run=folder / "first", seed=seed, progress=False, **budget)
-        made, counts = make_dataset(folder / "first", seed=seed, **{"per_task": 4, **of_rows})
+        made, counts = make_dataset(folder / "first", seed=seed, **(ROWS | of_rows))
         print(counts)
         made.save_to_disk(rows)
     options = {name: json.loads(value) for name, value in changes.items()}

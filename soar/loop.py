@@ -142,7 +142,7 @@ def _steps(
 
     if not isinstance(model, str):
         raise LoopError("the loop opens and closes its model itself: give its name, such as 'mini' or 'vllm:NAME'")
-    config = LoopConfig.of(options)
+    config = LoopConfig.for_model(model, options)
     if config.ttt and target is None:
         raise LoopError("ttt rounds need target tasks: pass target=... (--target)")
     sets = separate(tasks, held_out, target, drop_overlap)
@@ -185,7 +185,8 @@ class _Loop:
             if self.stages.stopped is not None or number == self.config.iterations:
                 return
             place = self.folder.round(number)
-            yield from self.stages.rows(f"hindsight {number}", place, partial(self._rows, [self.folder.path], number))
+            scope: int | Literal["all"] = "all" if self.config.hindsight.scope == "all" else number
+            yield from self.stages.rows(f"hindsight {number}", place, partial(self._rows, [self.folder.path], scope))
             adapter = yield from self.stages.train(f"training {number}", place)
 
     def test_time(self) -> Steps:
@@ -216,7 +217,7 @@ class _Loop:
     def _rows(self, runs: list[Path], iteration: int | Literal["all"]) -> tuple[Dataset, HindsightReport]:
         from soar.hindsight import make_dataset
 
-        options = self.config.hindsight.model_dump()
+        options = self.config.hindsight.model_dump(exclude={"scope"})
         return make_dataset(runs, iteration=iteration, seed=self.config.seed, **options)
 
     def _test_time_rows(self, number: int) -> tuple[Dataset, HindsightReport]:
@@ -225,7 +226,7 @@ class _Loop:
 
         from soar.hindsight import make_dataset
 
-        options = self.config.hindsight.model_dump(exclude={"selection", "refinement"})
+        options = self.config.hindsight.model_dump(exclude={"selection", "refinement", "scope"})
         own, report = make_dataset(
             [self.folder.target], iteration=number, seed=self.config.seed, test_time=True, **options
         )

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from pydantic import Field
 
@@ -19,6 +19,8 @@ from soar.task import Task, canonical_json
 
 TaskSource = Task | Mapping[str, Task] | Iterable[Task]
 SHOWN = 12  # overlapping tasks named in a message
+# What `mini` learns from, found by measurement on ARC-AGI-1 training tasks: docs/training.md.
+MINI_ROWS: dict[str, Any] = {"selection": "correct-only", "scope": "all", "per_task": 10}
 
 
 class LoopError(SoarError):
@@ -26,12 +28,14 @@ class LoopError(SoarError):
 
 
 class HindsightConfig(Options):
-    """How attempts become rows; see `soar.hindsight.make_dataset`.
+    """How attempts become rows; see `soar.hindsight.make_dataset`. Defaults: SOAR's; `LoopConfig.for_model` has mini's.
 
     Attributes:
         selection: of sampling rows: "correct-only", "uniform", "greedy", "greedy-diverse" (paper).
         refinement: of refinement rows: "uniform", "diverse" (paper), "none".
         per_task: most rows of a kind per task and round (paper: 50).
+        scope: attempts that rows come from: of the "current" round (the authors' code), or of "all" rounds so far
+            (the paper's algorithm 3).
         embedder: what measures how alike two programs are: "ngrams" needs no download.
         threshold: cosine above which of two alike solutions the later is dropped; None: the embedder's own.
     """
@@ -39,6 +43,7 @@ class HindsightConfig(Options):
     selection: Literal["correct-only", "uniform", "greedy", "greedy-diverse"] = "greedy-diverse"
     refinement: Literal["uniform", "diverse", "none"] = "diverse"
     per_task: int = Field(50, ge=1)
+    scope: Literal["current", "all"] = "current"
     embedder: str = "ngrams"
     threshold: float | None = Field(None, ge=-1, le=1)
 
@@ -57,6 +62,18 @@ class LoopConfig(SearchConfig):
     ttt: int = Field(0, ge=0)
     held_out_every: bool = False
     hindsight: HindsightConfig = Field(default_factory=lambda: HindsightConfig.model_validate({}))
+
+    @classmethod
+    def for_model(cls, model: str, options: Mapping[str, Any]) -> Self:
+        """Return the options for a model: those given, then for `mini` what suits it, then the paper's.
+
+        Raises:
+            ConfigError: an option is unknown or out of range.
+        """
+        given = options.get("hindsight", {})
+        if model.partition(":")[0] == "mini" and isinstance(given, Mapping):
+            options = {**options, "hindsight": MINI_ROWS | dict(given)}
+        return cls.of(options)
 
     def search(self) -> dict[str, Any]:
         """The options of a search."""

@@ -188,10 +188,18 @@ class Stages:
         with self._timed(title):
             dataset, report = make()
             if not len(dataset):
-                raise LoopError(f"{title}: no attempt became a row, so there is nothing to learn from: {report}")
+                raise LoopError(
+                    f"{title}: no attempt became a row, so there is nothing to learn from{self._advice()}: {report}"
+                )
             _write(place / "report.json", report.to_json())
             _save_whole(dataset, place / "dataset")
         yield self._ended("hindsight", title)
+
+    def _advice(self) -> str:
+        solved_only = self.config.hindsight.selection == "correct-only"
+        return (
+            " (correct-only rows come from solved tasks: --selection greedy-diverse takes any)" if solved_only else ""
+        )
 
     def train(self, title: str, place: Path) -> Generator[LoopSnapshot, None, Adapter]:
         """Train from the base model on the rows of a round, once, and return the adapter."""

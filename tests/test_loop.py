@@ -14,7 +14,7 @@ import soar
 from soar.datasets import TaskSet
 from soar.errors import SoarError
 from soar.loop import LoopConfig, LoopError, iterate_iter, load_report
-from soar.loop_config import LoopFolder, refuse_leaks, separate
+from soar.loop_config import MINI_ROWS, LoopFolder, refuse_leaks, separate
 from soar.models.mini import MiniModel
 from soar.prompting import prompts_folder
 from soar.search import ConfigError, StopFile
@@ -92,6 +92,17 @@ def test_unknown_options_and_missing_targets_are_refused_before_anything_is_made
     assert not (tmp_path / "a").exists()
 
 
+def test_mini_learns_from_rows_of_its_own_others_from_the_papers() -> None:
+    papers = LoopConfig.of({}).hindsight
+    assert (papers.selection, papers.scope, papers.per_task) == ("greedy-diverse", "current", 50)
+    assert LoopConfig.for_model("hf:x", {"hindsight": {"per_task": 3}}).hindsight.per_task == 3
+    assert LoopConfig.for_model("vllm:x", {}).hindsight == papers
+    for model in ("mini", "mini:folder"):
+        own = LoopConfig.for_model(model, {"hindsight": {"selection": "greedy"}, "samples": 4})
+        assert own.hindsight.model_dump() == papers.model_dump() | MINI_ROWS | {"selection": "greedy"}
+        assert own.samples == 4 and LoopConfig.for_model(model, {"hindsight": papers}).hindsight == papers
+
+
 def test_a_model_that_cannot_learn_is_refused_with_the_reason(tmp_path: Path) -> None:
     with serving() as server, pytest.raises(LoopError, match="cannot load adapters"):
         list(iterate_iter(TASKS, f"openai:m@{server.url}", run=tmp_path, min_p=0.0))
@@ -166,11 +177,14 @@ def test_test_time_rounds_go_on_from_a_loop(left: Path, tmp_path: Path) -> None:
     made = json.loads((run / "loop.json").read_text())
     tasks = soar.load_tasks("arc-agi-1/training")
     hidden = tasks.select(["d631b094"]).without_test_outputs()
-    options = {name: made[name] for name in ("iterations", "samples", "refinements", "islands", "samples_per_request")}
+    options = {name: made[name] for name in ("samples", "refinements", "islands", "samples_per_request")}
+    assert made["hindsight"]["scope"] == "all" and made["iterations"] == 1
+    options["iterations"] = 2
     report = soar.iterate(
         tasks.select(RunFolder(run).tasks()), held_out=tasks.select(["a699fb00"]), target=hidden, ttt=1, run=run,
         training=TrainingConfig.of(made["training"]), hindsight=made["hindsight"], progress=False, **options,
     )  # fmt: skip
+    assert 0 in {row["iteration"] for row in rows_of(run / "iteration-1" / "dataset")}  # of all rounds so far
     before, after = report.of("target")
     names = [Adapter.load(run / place / "adapter").name for place in ("pooled", "target/iteration-0")]
     assert [before.evaluation.adapter, after.evaluation.adapter] == names
@@ -179,7 +193,7 @@ def test_test_time_rounds_go_on_from_a_loop(left: Path, tmp_path: Path) -> None:
     own = both[len(pooled) :]
     assert {row["task_id"] for row in own} == {"d631b094"} and {row["kind"] for row in own} == {"sample"}
     assert [row["test_accuracy"] for row in own] == [None] * len(own)
-    assert {row["iteration"] for row in pooled} <= {0, 1} and before.evaluation.summary["mean_solved"] is None
+    assert {row["iteration"] for row in pooled} <= {0, 1, 2} and before.evaluation.summary["mean_solved"] is None
     assert report.table()[-1][1:3] == ("?/1", "?")
 
 

@@ -16,10 +16,10 @@ from datasets import load_from_disk
 from rich.console import Console
 
 import soar
-from soar.commands.iterate import ROWS_PER_TASK
 from soar.datasets import TaskSet, drop_overlap
 from soar.evaluation import Estimate, Evaluation, differences, evaluate, summarize
 from soar.hindsight import make_dataset
+from soar.loop_config import MINI_ROWS
 from soar.models.mini import MiniModel
 from soar.search import SearchResults, search
 from soar.slices import readable, shuffled
@@ -33,6 +33,7 @@ SEEDS = (10, 11, 12)  # options were tuned with seeds 0 and 1
 BUDGET: dict[str, Any] = {"samples": 32, "refinements": 32}
 HEAD = ("model", "adapter", "iteration", "vote_c", "vote_weight")
 AS_TEXT = ("failures", "curve")
+DEFAULT_ROWS = {name: value for name, value in MINI_ROWS.items() if name != "scope"}  # here there is one round
 COLUMNS = {
     "sampled_pass@1": "pass@1",
     "sampled_pass@32": "pass@32",
@@ -125,7 +126,7 @@ def learned(tasks: TaskSet, place: Path, seed: int, kind: str | None = None, **r
     """
     if not (place / "rows").exists():
         searched(tasks, RUNS / f"first-{seed}", seed)
-        made, _ = make_dataset(RUNS / f"first-{seed}", seed=seed, **{"per_task": ROWS_PER_TASK, **rows})
+        made, _ = make_dataset(RUNS / f"first-{seed}", seed=seed, **(DEFAULT_ROWS | rows))
         chosen = made if kind is None else made.filter(lambda row: row["kind"] == kind)
         chosen.save_to_disk(place / "rows.new")
         (place / "rows.new").rename(place / "rows")

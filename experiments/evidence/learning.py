@@ -23,7 +23,6 @@ from bench import BUDGET, PAGE, RESULTS, RUNS, SEEDS, Cells, Slices, loop_cell, 
 
 import soar
 from soar import plots
-from soar.commands.iterate import ROWS_PER_TASK
 from soar.evaluation import Evaluation, vote_runs
 from soar.search import load_run
 from soar.search.run_folder import RunFolder
@@ -66,7 +65,7 @@ def measure(cells: Cells, tasks: Slices, seed: int) -> None:
     if not all(cells.get(arm, seed) for arm in wanted):
         soar.iterate(
             tasks.training, "mini", held_out=tasks.held_out, target=tasks.target, run=run, progress=True, seed=seed,
-            iterations=ROUNDS, ttt=TTT, hindsight={"per_task": ROWS_PER_TASK}, **BUDGET,
+            iterations=ROUNDS, ttt=TTT, **BUDGET,
         )  # fmt: skip
         write_seconds(run, seed)
     for number, arm in NAMES.items():

@@ -38,7 +38,7 @@ OPTIONS = {
     "uniform refinement rows": {"refinement": "uniform"},
     "diverse refinement rows": {"refinement": "diverse"},
 }
-SAME = {"diverse refinement rows": "greedy-diverse"}  # both are the default
+SAME = {"diverse refinement rows": "correct-only"}  # both are mini's default
 
 
 def main(

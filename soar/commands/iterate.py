@@ -11,7 +11,6 @@ if TYPE_CHECKING:
     from soar.datasets import TaskSet
 
 SLICE, SLICE_HELD_OUT = 80, 60
-ROWS_PER_TASK = 4  # of each kind and round; on two cores training takes longer than searching
 
 
 def iterate(
@@ -45,12 +44,21 @@ def iterate(
     samples: Annotated[int, typer.Option(help="Programs drawn independently, per task and round.")] = 32,
     refinements: Annotated[int, typer.Option(help="Programs drawn as refinements, per task and round.")] = 32,
     per_task: Annotated[
-        int, typer.Option(help="Most rows learnt from a task: so many of each kind, each round.")
-    ] = ROWS_PER_TASK,
+        int | None, typer.Option(help="Most rows of each kind learnt from a task; without it, what suits the model.")
+    ] = None,
     selection: Annotated[
-        str, typer.Option(help="Of sampling rows: correct-only, uniform, greedy, greedy-diverse (the paper's).")
-    ] = "greedy-diverse",
-    refinement: Annotated[str, typer.Option(help="Of refinement rows: uniform, diverse (the paper's).")] = "diverse",
+        str | None,
+        typer.Option(help="Of sampling rows: correct-only (mini's), uniform, greedy, greedy-diverse (the paper's)."),
+    ] = None,
+    refinement: Annotated[
+        str | None, typer.Option(help="Of refinement rows: uniform, diverse (the paper's, and mini's), none.")
+    ] = None,
+    scope: Annotated[
+        str | None,
+        typer.Option(
+            help="Learn from the attempts of the current round (as the authors' code), or of all so far (mini)."
+        ),
+    ] = None,
     embedder: Annotated[
         str, typer.Option(help="Tells programs that are alike: ngrams (no download), coderank, or a model's name.")
     ] = "ngrams",
@@ -95,10 +103,13 @@ def iterate(
     console = Console()
     changes = {"seed": seed, "epochs": epochs, "learning_rate": learning_rate, "rank": rank}
     training = TrainingConfig.for_model(model, **{name: value for name, value in changes.items() if value is not None})
+    hindsight = {
+        "per_task": per_task, "selection": selection, "refinement": refinement, "scope": scope, "embedder": embedder,
+    }  # fmt: skip
     options: dict[str, Any] = {
         "iterations": iterations, "ttt": ttt, "samples": samples, "refinements": refinements, "seed": seed,
         "held_out_every": held_out_every,
-        "hindsight": {"per_task": per_task, "selection": selection, "refinement": refinement, "embedder": embedder},
+        "hindsight": {name: value for name, value in hindsight.items() if value is not None},
     }  # fmt: skip
     searched, aside = _sets(tasks, limit, held_out, held_out_limit)
     try:
