@@ -19,13 +19,12 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from bench import BUDGET, PAGE, RESULTS, RUNS, SEEDS, Cells, Slices, loop_cell, put, put_arms, search_cell, slices
+from bench import BUDGET, PAGE, ROOT, RUNS, SEEDS, Cells, Slices, loop_cell, put, put_arms, search_cell, slices
 
 import soar
 from soar import plots
 from soar.evaluation import Evaluation, vote_runs
 from soar.search import load_run
-from soar.search.run_folder import RunFolder
 
 ROUNDS, TTT = 4, 2
 BASE, LAST = "round 0 (base model)", f"round {ROUNDS}"
@@ -67,7 +66,6 @@ def measure(cells: Cells, tasks: Slices, seed: int) -> None:
             tasks.training, "mini", held_out=tasks.held_out, target=tasks.target, run=run, progress=True, seed=seed,
             iterations=ROUNDS, ttt=TTT, **BUDGET,
         )  # fmt: skip
-        write_seconds(run, seed)
     for number, arm in NAMES.items():
         cells.measure(arm, seed, loop_cell(run / f"iteration-{number}" / "evaluation.json"))
     for (arm, _), number in zip(HELD_OUT, (0, ROUNDS), strict=True):
@@ -77,12 +75,10 @@ def measure(cells: Cells, tasks: Slices, seed: int) -> None:
             TARGET[number + 1][0], seed, loop_cell(run / "target" / f"iteration-{number}" / "evaluation.json")
         )
     cells.measure(ARMS[ROUNDS + 1][0], seed, lambda: joint(run))
-    spent = json.loads((RESULTS / f"seconds-{seed}.json").read_text())
     searches = ROUNDS + 1
-    as_much = {name: round(searches * n * spent["loop"] / spent["searches"]) for name, n in BUDGET.items()}
     controls = {
         ARMS[-2][0]: (tasks.training, {name: searches * n for name, n in BUDGET.items()}),
-        ARMS[-1][0]: (tasks.training, as_much),
+        ARMS[-1][0]: (tasks.training, {name: round(searches * time_ratio() * n) for name, n in BUDGET.items()}),
         TARGET[0][0]: (tasks.target, dict(BUDGET)),
         TARGET[-1][0]: (tasks.target, {name: (TTT + 1) * n for name, n in BUDGET.items()}),
     }
@@ -95,16 +91,12 @@ def joint(run: Path) -> Evaluation:
     return vote_runs([load_run(run, iteration=number) for number in NAMES]).evaluation
 
 
-def write_seconds(run: Path, seed: int) -> None:
-    """Write how long the searches of the training slice took, and the same with hindsight and trainings."""
-    took = {
-        line["stage"]: line["seconds"] for line in RunFolder(run).metrics() if "seconds" in line and "stage" in line
-    }
-    searches = sum(took[f"search {number}"] for number in NAMES)
-    learning = sum(took[f"{stage} {number}"] for stage in ("hindsight", "training") for number in range(ROUNDS))
-    RESULTS.mkdir(parents=True, exist_ok=True)
-    found = {"searches": round(searches), "loop": round(searches + learning), "stages": took}
-    (RESULTS / f"seconds-{seed}.json").write_text(json.dumps(found, indent=1) + "\n")
+def time_ratio() -> float:
+    """How many times as long as its searches of the training tasks a loop takes: of the one in the README."""
+    minutes = json.loads((ROOT / "experiments" / "results" / "iterate" / "report.json").read_text())["minutes"]
+    searches = sum(minutes[f"search {number}"] for number in NAMES)
+    learning = sum(minutes[f"{stage} {number}"] for stage in ("hindsight", "training") for number in range(ROUNDS))
+    return float((searches + learning) / searches)
 
 
 def report(cells: Cells) -> None:
