@@ -9,7 +9,12 @@ from collections.abc import Iterator
 
 from soar.cores import available_cores
 
-EXTRAS = {"local": ("torch", "transformers", "tokenizers", "peft"), "vllm": ("vllm",)}
+EXTRAS = {
+    "local": ("torch", "transformers", "tokenizers", "peft"),
+    "train": ("trl", "datasets", "accelerate", "tensorboard"),
+    "embed": ("sentence_transformers",),
+    "plots": ("matplotlib",),
+}
 
 
 def report() -> Iterator[str]:
@@ -25,9 +30,21 @@ def report() -> Iterator[str]:
         have = ", ".join(f"{package} {version}" for package, version in found.items() if version)
         lack = f"missing {', '.join(missing)}: pip install 'soar-search[{extra}]'" if missing else ""
         yield f"[{extra}] " + "; ".join(part for part in (have, lack) if part)
+    yield f"[vllm] {_vllm()}"
     for name, state in doctor_report().items():
         yield f"[sandbox] {name}: {'yes' if state is True else state or 'no'}"
 
 
 def _version(package: str) -> str | None:
-    return importlib.metadata.version(package) if importlib.util.find_spec(package) else None
+    return importlib.metadata.version(package.replace("_", "-")) if importlib.util.find_spec(package) else None
+
+
+def _vllm() -> str:
+    """The command that `vllm:` would start, which may be another environment's, or what to do to have one."""
+    from soar.models.base import ModelError
+    from soar.models.vllm_server import find_vllm
+
+    try:
+        return str(find_vllm())
+    except ModelError as error:
+        return f"missing: {str(error).removeprefix('vllm: ')}"

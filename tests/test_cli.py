@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from soar.doctor import report
+
 SOAR = [sys.executable, "-m", "soar"]
 SMALL = ["--samples", "8", "--refinements", "8"]
 
@@ -126,7 +128,17 @@ def test_tasks_lists_sets_and_what_they_share() -> None:
 def test_doctor_reports() -> None:
     done = soar("doctor")
     assert done.returncode == 0
-    assert "sandbox" in done.stdout.lower()
+    assert (
+        "[sandbox]" in done.stdout and "[train] trl" in done.stdout and "[embed] sentence_transformers" in done.stdout
+    )
+
+
+def test_doctor_names_the_vllm_that_would_be_started(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "vllm").touch()
+    for setting, said in ((tmp_path, f"[vllm] {tmp_path}/bin/vllm"), (tmp_path / "no", "[vllm] missing: SOAR_VLLM is")):
+        monkeypatch.setenv("SOAR_VLLM", str(setting))
+        assert any(line.startswith(said) for line in report())
 
 
 @pytest.mark.parametrize(
