@@ -29,10 +29,11 @@ from soar.search import load_run
 ROUNDS, TTT = 4, 2
 BASE, LAST = "round 0 (base model)", f"round {ROUNDS}"
 NAMES = {0: BASE, **{number: f"round {number}" for number in range(1, ROUNDS + 1)}}
+JOINT = "rounds 0 to 4, one vote"
 ARMS = [
     (BASE, None),
     *((NAMES[number], BASE) for number in range(1, ROUNDS + 1)),
-    ("rounds 0 to 4, one vote", BASE),
+    (JOINT, BASE),
     ("without learning: as many completions", BASE),
     ("without learning: as much time", BASE),
 ]
@@ -58,23 +59,15 @@ def main(
 
 
 def measure(cells: Cells, tasks: Slices, seed: int) -> None:
-    """Run the loop and its controls with one seed."""
+    """Run the loop, its controls, and test time, with one seed."""
     run = RUNS / f"loop-{seed}"
-    wanted = [*NAMES.values(), *(arm for arm, _ in HELD_OUT), *(arm for arm, _ in TARGET[1 : TTT + 2])]
-    if not all(cells.get(arm, seed) for arm in wanted):
-        soar.iterate(
-            tasks.training, "mini", held_out=tasks.held_out, target=tasks.target, run=run, progress=True, seed=seed,
-            iterations=ROUNDS, ttt=TTT, **BUDGET,
-        )  # fmt: skip
+    if not all(cells.get(arm, seed) for arm in [*NAMES.values(), *dict(HELD_OUT), JOINT]):
+        loop(tasks, run, seed)
     for number, arm in NAMES.items():
         cells.measure(arm, seed, loop_cell(run / f"iteration-{number}" / "evaluation.json"))
-    for (arm, _), number in zip(HELD_OUT, (0, ROUNDS), strict=True):
+    for arm, number in zip(dict(HELD_OUT), (0, ROUNDS), strict=True):
         cells.measure(arm, seed, loop_cell(run / "held-out" / f"iteration-{number}" / "evaluation.json"))
-    for number in range(TTT + 1):
-        cells.measure(
-            TARGET[number + 1][0], seed, loop_cell(run / "target" / f"iteration-{number}" / "evaluation.json")
-        )
-    cells.measure(ARMS[ROUNDS + 1][0], seed, lambda: joint(run))
+    cells.measure(JOINT, seed, lambda: joint(run))
     searches = ROUNDS + 1
     controls = {
         ARMS[-2][0]: (tasks.training, {name: searches * n for name, n in BUDGET.items()}),
@@ -84,6 +77,17 @@ def measure(cells: Cells, tasks: Slices, seed: int) -> None:
     }
     for number, (arm, (group, budget)) in enumerate(controls.items()):
         cells.measure(arm, seed, search_cell(group, RUNS / f"control-{number}-{seed}", seed, **budget))
+    test_time = dict(TARGET[1 : TTT + 2])
+    if not all(cells.get(arm, seed) for arm in test_time):
+        loop(tasks, run, seed, target=tasks.target, ttt=TTT)
+    for number, arm in enumerate(test_time):
+        cells.measure(arm, seed, loop_cell(run / "target" / f"iteration-{number}" / "evaluation.json"))
+
+
+def loop(tasks: Slices, run: Path, seed: int, **more: Any) -> None:
+    """Run the loop, or go on with it, by default options."""
+    options = {"iterations": ROUNDS, "seed": seed, **BUDGET, **more}
+    soar.iterate(tasks.training, "mini", held_out=tasks.held_out, run=run, progress=True, **options)
 
 
 def joint(run: Path) -> Evaluation:
