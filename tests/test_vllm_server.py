@@ -94,7 +94,9 @@ def test_a_killed_server_takes_its_workers_along() -> None:
 
 def test_a_server_that_ends_while_it_starts_shows_its_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     command = tmp_path / "vllm"
-    command.write_text('#!/bin/sh\necho "no room for $2"\nexit 3\n')
+    command.write_text(
+        '#!/bin/sh\necho "E ValueError: memory"\nseq 100\necho "KeyError: later"\necho "no room for $2"\nexit 3\n'
+    )
     command.chmod(0o755)
     monkeypatch.setenv("SOAR_VLLM", str(command))
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))  # where the log stays
@@ -102,6 +104,7 @@ def test_a_server_that_ends_while_it_starts_shows_its_log(tmp_path: Path, monkey
     with pytest.raises(ModelError, match="no room for weights") as caught:
         server.start("weights", "weights", [], 8)
     assert server.log is not None and str(server.log) in str(caught.value)
+    assert "Its first error was:\nE ValueError: memory" in str(caught.value)
     assert server.log.exists()
     server.stop()
 

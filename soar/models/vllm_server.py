@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import shutil
 import socket
@@ -115,11 +116,14 @@ class Server:
         self._end()
 
     def failure(self, what: str) -> ModelError:
-        """An error that shows the end of the server's log."""
+        """An error that shows the end of the server's log and the first error in it: later ones only follow."""
         if self.log is None or not self.log.exists():
             return ModelError(f"vLLM {what}")
-        lines = self.log.read_text(errors="replace").splitlines()[-SHOWN_LINES:]
-        return ModelError(f"vLLM {what}; the whole log is {self.log}, and ends with:\n" + "\n".join(lines))
+        lines = self.log.read_text(errors="replace").splitlines()
+        first = next((line for line in lines if re.search(r"\b\w*(Error|Exception): ", line)), None)
+        cause = "" if first is None or first in lines[-SHOWN_LINES:] else f"\nIts first error was:\n{first}"
+        end = "\n".join(lines[-SHOWN_LINES:])
+        return ModelError(f"vLLM {what}; the whole log is {self.log}, and ends with:\n{end}{cause}")
 
     def _await(self) -> None:
         assert self.process is not None
