@@ -14,7 +14,6 @@ import os
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 import json
-from contextlib import closing
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -23,8 +22,7 @@ from rich.console import Console
 
 import soar
 from soar.loop_config import HindsightConfig
-from soar.models.mini import MiniModel
-from soar.slices import readable, shuffled
+from soar.slices import readable_by_mini
 from soar.training import TrainingConfig
 
 FIGURES = ("sampled_pass@1", "pass@1", "mean_solved", "oracle", "examples_solved")
@@ -42,8 +40,7 @@ def main(
     held_out: Annotated[int, typer.Option(help="Tasks that are searched only.")] = 71,
 ) -> None:
     """Tune."""
-    with closing(MiniModel(workers=1)) as model:
-        rest = shuffled(readable(soar.load_tasks("arc-agi-1/training"), model))[first:]
+    rest = readable_by_mini(soar.load_tasks("arc-agi-1/training"))[first:]
     found: list[dict[str, Any]] = []
     for seed in range(seeds):
         for text in setting:
@@ -53,8 +50,7 @@ def main(
             report = soar.iterate(
                 rest[:tasks], held_out=rest[tasks : tasks + held_out], run=run / text / f"seed-{seed}", seed=seed,
                 iterations=rounds, samples=32, refinements=32, progress=False,
-                hindsight=of_rows,
-                training=TrainingConfig.for_model("mini", seed=seed, **options),
+                hindsight=of_rows, training=TrainingConfig.for_model("mini", seed=seed, **options),
             )  # fmt: skip
             Console(width=160).print(text, report)
             for one in report.rounds:

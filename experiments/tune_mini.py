@@ -29,14 +29,14 @@ import soar
 from soar.datasets import TaskSet
 from soar.evaluation import Estimate, Evaluation, differences, evaluate, summarize
 from soar.hindsight import make_dataset
-from soar.loop_config import MINI_ROWS
+from soar.loop_config import LoopConfig
 from soar.models.mini import MiniModel
 from soar.search import search
-from soar.slices import readable, shuffled
+from soar.slices import readable_by_mini
 from soar.training import Adapter, TrainingConfig, train
 
 BASE = "base"
-ROWS = {name: value for name, value in MINI_ROWS.items() if name != "scope"}  # here there is one round
+ROWS = LoopConfig.for_model("mini", {}).hindsight.rows()
 OF_ROWS = {"per_task": int, "selection": str, "refinement": str}
 SHOWN = ("sampled_pass@1", "pass@1", "mean_solved")
 FIGURES = (*SHOWN, "oracle", "examples_solved")
@@ -56,9 +56,7 @@ def main(
     refinements: Annotated[int, typer.Option(help="Per task and search.")] = 32,
 ) -> None:
     """Tune."""
-    with closing(MiniModel(workers=1)) as model:
-        every = shuffled(readable(soar.load_tasks("arc-agi-1/training"), model))
-    rest = every[first:]
+    rest = readable_by_mini(soar.load_tasks("arc-agi-1/training"))[first:]
     groups = {"learned": rest[:tasks], "held out": rest[tasks : tasks + held_out]}
     budget: dict[str, Any] = {"samples": samples, "refinements": refinements}
     found: dict[str, dict[str, list[Evaluation]]] = {}

@@ -217,8 +217,7 @@ class _Loop:
     def _rows(self, runs: list[Path], iteration: int | Literal["all"]) -> tuple[Dataset, HindsightReport]:
         from soar.hindsight import make_dataset
 
-        options = self.config.hindsight.model_dump(exclude={"scope"})
-        return make_dataset(runs, iteration=iteration, seed=self.config.seed, **options)
+        return make_dataset(runs, iteration=iteration, seed=self.config.seed, **self.config.hindsight.rows())
 
     def _test_time_rows(self, number: int) -> tuple[Dataset, HindsightReport]:
         """The rows of the target's attempts, and those of all rounds: the former alone would hurt refinement."""
@@ -226,7 +225,8 @@ class _Loop:
 
         from soar.hindsight import make_dataset
 
-        options = self.config.hindsight.model_dump(exclude={"selection", "refinement", "scope"})
+        options = self.config.hindsight.rows()
+        del options["selection"], options["refinement"]  # test time has its own
         own, report = make_dataset(
             [self.folder.target], iteration=number, seed=self.config.seed, test_time=True, **options
         )

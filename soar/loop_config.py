@@ -47,6 +47,10 @@ class HindsightConfig(Options):
     embedder: str = "ngrams"
     threshold: float | None = Field(None, ge=-1, le=1)
 
+    def rows(self) -> dict[str, Any]:
+        """The options of `soar.hindsight.make_dataset`; `scope` says which rounds it is given."""
+        return self.model_dump(exclude={"scope"})
+
 
 class LoopConfig(SearchConfig):
     """Options of `soar.iterate`: those of every search, and these.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import closing
 from typing import Any, cast
 
 from soar.datasets import TaskSet
@@ -22,6 +23,14 @@ def shuffled(tasks: Mapping[str, Task]) -> TaskSet:
     """
     name = tasks.name if isinstance(tasks, TaskSet) else "tasks"
     return TaskSet(sorted(tasks.values(), key=lambda task: task.content_hash), f"{name}, shuffled")
+
+
+def readable_by_mini(tasks: Mapping[str, Task]) -> TaskSet:
+    """Return the tasks that the embedded model can be shown with a short parent, in the order of their hash."""
+    from soar.models.mini import MiniModel
+
+    with closing(MiniModel(workers=1)) as mini:
+        return shuffled(readable(tasks, mini))
 
 
 def readable(tasks: Mapping[str, Task], model: LanguageModel) -> TaskSet:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -19,10 +18,9 @@ import soar
 from soar.datasets import TaskSet, drop_overlap
 from soar.evaluation import Estimate, Evaluation, differences, evaluate, summarize
 from soar.hindsight import make_dataset
-from soar.loop_config import MINI_ROWS
-from soar.models.mini import MiniModel
+from soar.loop_config import LoopConfig
 from soar.search import SearchResults, search
-from soar.slices import readable, shuffled
+from soar.slices import readable_by_mini
 from soar.training import Adapter, train
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -33,7 +31,7 @@ SEEDS = (10, 11, 12)  # options were tuned with seeds 0 and 1
 BUDGET: dict[str, Any] = {"samples": 32, "refinements": 32}
 HEAD = ("model", "adapter", "iteration", "vote_c", "vote_weight")
 AS_TEXT = ("failures", "curve")
-DEFAULT_ROWS = {name: value for name, value in MINI_ROWS.items() if name != "scope"}  # here there is one round
+DEFAULT_ROWS = LoopConfig.for_model("mini", {}).hindsight.rows()
 COLUMNS = {
     "sampled_pass@1": "pass@1",
     "sampled_pass@32": "pass@32",
@@ -54,9 +52,7 @@ class Slices:
 def slices() -> Slices:
     """Return the fixed slices: see the protocol."""
     training, evaluation = soar.load_tasks("arc-agi-1/training"), soar.load_tasks("arc-agi-1/evaluation")
-    with closing(MiniModel(workers=1)) as model:
-        order = shuffled(readable(training, model))
-        target = shuffled(readable(drop_overlap(evaluation, training), model))
+    order, target = readable_by_mini(training), readable_by_mini(drop_overlap(evaluation, training))
     return Slices(order[:100], order[140:200], target[:100])
 
 

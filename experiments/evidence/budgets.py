@@ -69,7 +69,7 @@ def draw(points: Sequence[tuple[str, float, Estimate | None]]) -> None:
     axes = figure.add_subplot()
     for budget, colour in zip(BUDGETS, COLOURS, strict=False):
         mine = [(spent, 100 * solved.value) for name, spent, solved in points if name == budget and solved]
-        axes.scatter(*zip(*mine, strict=True), color=colour, label=budget)
+        axes.scatter([spent for spent, _ in mine], [solved for _, solved in mine], color=colour, label=budget)
     axes.set(xlabel="completions made per task", ylabel="tasks solved by the vote, %")
     axes.set_xscale("log", base=2)
     axes.legend(frameon=False)

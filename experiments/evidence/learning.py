@@ -23,11 +23,11 @@ from bench import BUDGET, PAGE, ROOT, RUNS, SEEDS, Cells, Slices, loop_cell, put
 
 import soar
 from soar import plots
-from soar.evaluation import Evaluation, vote_runs
+from soar.evaluation import Evaluation, summarize, vote_runs
 from soar.search import load_run
 
 ROUNDS, TTT = 4, 2
-BASE, LAST = "round 0 (base model)", f"round {ROUNDS}"
+BASE = "round 0 (base model)"
 NAMES = {0: BASE, **{number: f"round {number}" for number in range(1, ROUNDS + 1)}}
 JOINT = "rounds 0 to 4, one vote"
 ARMS = [
@@ -124,8 +124,6 @@ def report(cells: Cells) -> None:
 
 def distances(found: dict[str, dict[int, Evaluation]], kind: str) -> list[str]:
     """A row of mean cosine distances between a task's programs, of tasks solved or not in that round."""
-    from soar.evaluation import summarize
-
     means: Sequence[Any] = [
         summarize(list(found[arm].values()), [f"distance_{kind}"])[f"distance_{kind}"] if arm in found else None
         for arm in NAMES.values()

@@ -136,14 +136,10 @@ def _sets(
         searched = _limited(tasks, limit)
         assert searched is not None
         return searched, _limited(held_out, held_out_limit)
-    from contextlib import closing
-
     from soar.datasets import load_tasks
-    from soar.models.mini import MiniModel
-    from soar.slices import readable, shuffled
+    from soar.slices import readable_by_mini
 
-    with closing(MiniModel(workers=1)) as mini:
-        order = shuffled(readable(load_tasks("arc-agi-1/training"), mini))
+    order = readable_by_mini(load_tasks("arc-agi-1/training"))
     first = SLICE if limit is None else limit
     rest = order[first : first + (SLICE_HELD_OUT if held_out_limit is None else held_out_limit)]
     return order[:first], rest if held_out is None else _limited(held_out, held_out_limit)
