@@ -20,9 +20,9 @@ from soar.prompting import load_prompt_set
 from soar.sandbox.outcome import Outcome
 from soar.task import Example, Task
 
-LENGTHS = (128, 192, 256, 384, 512, 768, 1024, 1536, 2048, 3072, 4096)  # few shapes: kernels are built per shape
+LENGTHS = range(128, 4097, 32)  # few enough: kernels are built per shape
 WINDOW = LENGTHS[-1]
-BATCHES = 8  # batches of one pool
+BATCHES = 16  # batches of one pool: the more, the more alike the lengths in each, and the less padding
 REFINEMENT_SHARE = 0.3
 PROGRAM_WEIGHT = 1.0
 OUTPUT_WEIGHT = 0.1  # outputs of the second and later examples: what can be inferred is worth learning
@@ -44,7 +44,7 @@ class Stage:
     max_cells: int
 
 
-STAGES = (Stage(0.3, 10, 300), Stage(0.55, 16, 800), Stage(0.8, 30, 2000), Stage(1.0, 30, 3700))
+STAGES = (Stage(0.4, 10, 300), Stage(0.65, 16, 800), Stage(0.85, 30, 2000), Stage(1.0, 30, 3700))
 
 
 @dataclass(frozen=True, slots=True)
