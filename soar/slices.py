@@ -40,7 +40,7 @@ def readable(tasks: Mapping[str, Task], model: LanguageModel) -> TaskSet:
     """
     prompt_set = load_prompt_set(model.prompt_set)
     grids = [task for task in tasks.values() if task.is_grid]
-    lengths = model.count_tokens([_refinement(task, prompt_set) for task in grids])
+    lengths = model.count_tokens([refinement_prompt(task, prompt_set) for task in grids])
     window = model.capabilities.context_length
     if lengths is not None and window is not None:
         room = window - prompt_set.settings.max_tokens
@@ -49,7 +49,8 @@ def readable(tasks: Mapping[str, Task], model: LanguageModel) -> TaskSet:
     return TaskSet(grids, f"{name} that {model.name} can read")
 
 
-def _refinement(task: Task, prompt_set: PromptSet) -> Prompt:
+def refinement_prompt(task: Task, prompt_set: PromptSet) -> Prompt:
+    """Return the prompt that shows a short parent, right on the examples, which returns the test inputs as they are."""
     parent = Attempt(
         key="parent", task_id=task.id, task_hash=task.content_hash, iteration=0, phase="sample", island=None,
         parents=(), model="", adapter=None, program=USUAL, train_accuracy=1.0, broken_rules=(),

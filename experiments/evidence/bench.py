@@ -167,15 +167,16 @@ def signed(share: float) -> str:
     return f"{100 * share:+.1f}"
 
 
-def put(name: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Write a table between its marks in docs/evidence.md, and print it."""
+def put(name: str, header: Sequence[str], rows: Sequence[Sequence[str]], page: Path | None = None) -> None:
+    """Write a table between its marks in a page, by default docs/evidence.md, and print it."""
+    page = page or PAGE
     lines = ["| " + " | ".join(line) + " |" for line in (header, ["---"] * len(header), *rows)]
     block = "\n".join(lines) if rows else "Not measured yet."
     mark = re.compile(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
-    page = PAGE.read_text(encoding="utf-8")
-    if not mark.search(page):
-        raise SystemExit(f"{PAGE} has no place for {name}: <!-- {name} --> and <!-- /{name} -->")
-    PAGE.write_text(mark.sub(lambda found: f"{found[1]}{block}\n{found[2]}", page), encoding="utf-8")
+    before = page.read_text(encoding="utf-8")
+    if not mark.search(before):
+        raise SystemExit(f"{page} has no place for {name}: <!-- {name} --> and <!-- /{name} -->")
+    page.write_text(mark.sub(lambda found: f"{found[1]}{block}\n{found[2]}", before), encoding="utf-8")
     print(block)
 
 
