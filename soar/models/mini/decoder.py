@@ -16,16 +16,18 @@ from torch.nn import functional as F
 
 State = dict[str, Tensor]
 Cache = list[tuple[Tensor, Tensor]]  # per layer: keys and values, [kv_heads, length, head_dim]
+Turn = tuple[Tensor, Tensor]  # of rotary positions
 
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """Weights of one block; query, key and value share one matrix, gate and up another."""
+    """Weights of one block; query, key and value share one matrix, gate and up another.
 
-    input_norm: Tensor
+    The weights of both norms are multiplied into the matrices behind them, the attention's scale into the queries'.
+    """
+
     qkv: Tensor
     out: Tensor
-    mlp_norm: Tensor
     gate_up: Tensor
     down: Tensor
 
@@ -56,13 +58,14 @@ class Decoder:
         self.eos: int = config["eos_token_id"]
         state = {name: weight.float() for name, weight in state.items()}
         self.embedding = state["model.embed_tokens.weight"]
-        self.head = self.embedding if config["tie_word_embeddings"] else state["lm_head.weight"]
-        self.norm = state["model.norm.weight"]
-        self.layers = [_layer(state, f"model.layers.{i}.") for i in range(config["num_hidden_layers"])]
+        head = self.embedding if config["tie_word_embeddings"] else state["lm_head.weight"]
+        self.head = head * state["model.norm.weight"]
+        scale = self.head_dim**-0.5
+        self.layers = [_layer(state, f"model.layers.{i}.", scale) for i in range(config["num_hidden_layers"])]
         theta = config["rope_parameters"]["rope_theta"]
         frequencies = 1.0 / theta ** (torch.arange(0, self.head_dim, 2).float() / self.head_dim)
-        angles = torch.outer(torch.arange(config["max_position_embeddings"]).float(), frequencies).repeat(1, 2)
-        self.cos, self.sin = angles.cos(), angles.sin()
+        angles = torch.outer(torch.arange(config["max_position_embeddings"]).float(), frequencies)[:, None]
+        self.cos, self.sin = angles.cos().repeat(1, 1, 2), torch.cat([-angles.sin(), angles.sin()], -1)
         self.prefixes: OrderedDict[tuple[int, ...], Cache] = OrderedDict()
         self.cached_prefixes = cached_prefixes
 
@@ -102,11 +105,12 @@ class Decoder:
     def _prefill(self, ids: list[int], past: Cache) -> tuple[Cache, Tensor]:
         """Return keys and values of past and `ids` together, and the last hidden states of `ids`, [length, hidden]."""
         start = past[0][0].shape[1] if past else 0
+        turn = self._turn(start, start + len(ids))
         x = self.embedding[torch.tensor(ids)]
         mask = torch.ones(len(ids), start + len(ids), dtype=torch.bool).tril(start) if start else None
         cache: Cache = []
         for i, layer in enumerate(self.layers):
-            q, k, v = self._qkv(layer, x, start)
+            q, k, v = self._qkv(layer, x, turn)
             q, k, v = q.transpose(0, 1), k.transpose(0, 1), v.transpose(0, 1)
             if past:
                 k, v = torch.cat([past[i][0], k], 1), torch.cat([past[i][1], v], 1)
@@ -117,24 +121,33 @@ class Decoder:
                 v[None],
                 attn_mask=mask,
                 is_causal=mask is None,
+                scale=1.0,
                 enable_gqa=self.heads != self.kv_heads,
             )[0]
             x = self._finish(layer, x, attended.transpose(0, 1))
-        return cache, F.rms_norm(x, self.norm.shape, self.norm, self.eps)
+        return cache, self._normed(x)
 
-    def _qkv(self, layer: Layer, x: Tensor, start: int | Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Return rotated queries and keys, and values, each [length, heads, head_dim], for positions from `start`."""
-        normed = F.rms_norm(x, layer.input_norm.shape, layer.input_norm, self.eps)
-        qkv = F.linear(normed, layer.qkv).view(len(x), -1, self.head_dim)
-        q, k, v = qkv.split([self.heads, self.kv_heads, self.kv_heads], 1)
-        positions = slice(start, start + len(x)) if isinstance(start, int) else start
-        cos, sin = self.cos[positions, None], self.sin[positions, None]
-        return _rotate(q, cos, sin), _rotate(k, cos, sin), v
+    def _turn(self, start: int, end: int) -> Turn:
+        """Cosines and signed sines of the positions from `start` to before `end`, each [length, 1, head_dim]."""
+        return self.cos[start:end], self.sin[start:end]
+
+    def _qkv(self, layer: Layer, x: Tensor, turn: Turn) -> tuple[Tensor, Tensor, Tensor]:
+        """Return turned and scaled queries, turned keys, and values, each [length, heads, head_dim]."""
+        qkv = F.linear(self._normed(x), layer.qkv).view(len(x), -1, self.head_dim)
+        qk, v = qkv[:, : -self.kv_heads], qkv[:, -self.kv_heads :]
+        cos, sin = turn
+        first, second = qk.chunk(2, -1)
+        qk = torch.addcmul(qk * cos, torch.cat([second, first], -1), sin)
+        return qk[:, : self.heads], qk[:, self.heads :], v
 
     def _finish(self, layer: Layer, x: Tensor, attended: Tensor) -> Tensor:
         x = x + F.linear(attended.reshape(len(x), -1), layer.out)
-        gate, up = F.linear(F.rms_norm(x, layer.mlp_norm.shape, layer.mlp_norm, self.eps), layer.gate_up).chunk(2, -1)
+        gate, up = F.linear(self._normed(x), layer.gate_up).chunk(2, -1)
         return x + F.linear(F.silu(gate) * up, layer.down)
+
+    def _normed(self, x: Tensor) -> Tensor:
+        """Root-mean-square norm without its weights."""
+        return x * torch.rsqrt(x.square().mean(-1, keepdim=True) + self.eps)
 
 
 class Rows:
@@ -172,20 +185,20 @@ class Rows:
         """Feed one token per live row; return the next logits, [live, vocabulary]."""
         decoder, t = self.decoder, self.steps
         x = decoder.embedding[tokens]
-        position = torch.full((len(tokens),), self.length + t)
+        turn = decoder._turn(self.length + t, self.length + t + 1)
         for i, layer in enumerate(decoder.layers):
-            q, k, v = decoder._qkv(layer, x, position)
+            q, k, v = decoder._qkv(layer, x, turn)
             self.keys[i, :, :, t], self.values[i, :, :, t] = k, v
             x = decoder._finish(layer, x, self._attend(q, i, t + 1))
         self.steps += 1
-        return F.linear(F.rms_norm(x, decoder.norm.shape, decoder.norm, decoder.eps), decoder.head)
+        return F.linear(decoder._normed(x), decoder.head)
 
     def _attend(self, q: Tensor, i: int, written: int) -> Tensor:
         """Attention of one query per row to the shared prompt and the row's own reply, [live, heads, head_dim]."""
         d, rows = self.decoder, len(q)
         group = d.heads // d.kv_heads
         prompt_keys, prompt_values = self.prompt[i]
-        grouped = q.view(rows, d.kv_heads, group, d.head_dim) * d.head_dim**-0.5
+        grouped = q.reshape(rows, d.kv_heads, group, d.head_dim)
         shared = grouped.transpose(0, 1).reshape(d.kv_heads, rows * group, d.head_dim)
         to_prompt = (shared @ prompt_keys).view(d.kv_heads, rows, group, -1).transpose(0, 1)
         to_own = grouped @ self.keys[i, :, :, :written].transpose(2, 3)
@@ -218,20 +231,14 @@ def _keep(buffer: Tensor, rows: Tensor, used: int) -> Tensor:
     return kept
 
 
-def _rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-    first, second = x.chunk(2, -1)
-    return x * cos + torch.cat([-second, first], -1) * sin
-
-
-def _layer(state: State, prefix: str) -> Layer:
+def _layer(state: State, prefix: str, scale: float) -> Layer:
     def weight(name: str) -> Tensor:
         return state[f"{prefix}{name}.weight"]
 
+    q, k, v = (weight(f"self_attn.{part}_proj") for part in "qkv")
     return Layer(
-        input_norm=weight("input_layernorm"),
-        qkv=torch.cat([weight(f"self_attn.{part}_proj") for part in "qkv"]),
+        qkv=torch.cat([scale * q, k, v]) * weight("input_layernorm"),
         out=weight("self_attn.o_proj"),
-        mlp_norm=weight("post_attention_layernorm"),
-        gate_up=torch.cat([weight("mlp.gate_proj"), weight("mlp.up_proj")]),
+        gate_up=torch.cat([weight("mlp.gate_proj"), weight("mlp.up_proj")]) * weight("post_attention_layernorm"),
         down=weight("mlp.down_proj"),
     )
