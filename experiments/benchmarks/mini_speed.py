@@ -60,11 +60,11 @@ class Meter(threading.Thread):
 
     def run(self) -> None:
         while not self.done.wait(0.2):
-            for process in psutil.Process().children(recursive=False):
-                with process.oneshot():
-                    used = sum(process.cpu_times()[:4])  # its own and that of children that have ended
-                    part = "sandbox" if "-P" in process.cmdline() else "model"
-                self.seconds[process.pid] = part, used
+            children = psutil.Process().children()
+            # A sandbox is a guard and its child, which starts the programs: what ended counts for who started it.
+            for process in [*children, *(child for one in children for child in one.children())]:
+                part = "sandbox" if "-P" in process.cmdline() else "model"
+                self.seconds[process.pid] = part, sum(process.cpu_times()[:4])
 
     def by_part(self) -> dict[str, float]:
         """Seconds by part: the sandbox's, the model's."""
@@ -107,10 +107,11 @@ def parts(tasks: TaskSet) -> dict[str, float]:
         for task in tasks.values():
             first = refinement_prompt(task, prompts)
             prefix, rest = model._encode(first)
+            prefix, last = prefix[:-1], prefix[-1:]  # the decoder reads at least one token anew
             marks = [time.perf_counter()]
             decoder._prefix_cache(prefix)
             marks.append(time.perf_counter())
-            for more, n in ((prefix[-1:], BUDGET), (rest, 4)):  # a decoder reads at least one token anew
+            for more, n in ((last, BUDGET), (last + rest, 4)):
                 decoder.sample(prefix, more, n, seed=0, temperature=1.0, min_p=0.05, max_tokens=MAX_TOKENS)
                 marks.append(time.perf_counter())
             for name, begin, end in zip(sums, marks, marks[1:], strict=False):
