@@ -51,7 +51,7 @@ def typical_tasks() -> TaskSet:
 
 
 class Meter(threading.Thread):
-    """Reads the processor time of this process and its children until told to stop."""
+    """Reads the processor time of this process's children until told to stop."""
 
     def __init__(self) -> None:
         super().__init__(daemon=True)

@@ -1,7 +1,7 @@
 """What `mini` solves of whole sets before any self-improvement: the tables of its model card, docs/mini.md.
 
     python experiments/evidence/mini.py training                  # 64 samples and 64 refinements a task
-    python experiments/evidence/mini.py training --weights FOLDER  # of a pretraining; nothing is kept
+    python experiments/evidence/mini.py training --weights FOLDER  # of a pretraining; printed only
     python experiments/evidence/mini.py evaluation                # once, when nothing is chosen any more
     python experiments/evidence/mini.py --only-report
 
@@ -16,6 +16,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 import json
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -72,12 +73,11 @@ def measured(name: str, notes: Path) -> Evaluation:
 def fitting(name: str) -> dict[str, int]:
     """How many prompts for samples, and how many with a short parent to refine, leave room for a program."""
     tasks = soar.load_tasks(f"arc-agi-1/{name}")
-    settings = load_prompt_set("mini").settings
-    model = MiniModel(workers=1)
-    lengths = model.count_tokens([load_prompt_set("mini").render(task) for task in tasks.values()])
-    room = (model.capabilities.context_length or 0) - settings.max_tokens
-    refinable = len(readable(tasks, model))
-    model.close()
+    prompts = load_prompt_set("mini")
+    with closing(MiniModel(workers=1)) as model:
+        lengths = model.count_tokens([prompts.render(task) for task in tasks.values()])
+        room = (model.capabilities.context_length or 0) - prompts.settings.max_tokens
+        refinable = len(readable(tasks, model))
     return {"sampling_prompts": sum(length <= room for length in lengths), "refinement_prompts": refinable}
 
 
