@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import closing
+from itertools import compress
 from typing import Any, cast
 
 from soar.datasets import TaskSet
@@ -40,13 +41,17 @@ def readable(tasks: Mapping[str, Task], model: LanguageModel) -> TaskSet:
     """
     prompt_set = load_prompt_set(model.prompt_set)
     grids = [task for task in tasks.values() if task.is_grid]
-    lengths = model.count_tokens([refinement_prompt(task, prompt_set) for task in grids])
-    window = model.capabilities.context_length
-    if lengths is not None and window is not None:
-        room = window - prompt_set.settings.max_tokens
-        grids = [task for task, length in zip(grids, lengths, strict=True) if length <= room]
+    fit = fitting([refinement_prompt(task, prompt_set) for task in grids], prompt_set, model)
     name = tasks.name if isinstance(tasks, TaskSet) else "tasks"
-    return TaskSet(grids, f"{name} that {model.name} can read")
+    return TaskSet(list(compress(grids, fit)), f"{name} that {model.name} can read")
+
+
+def fitting(prompts: Sequence[Prompt], prompt_set: PromptSet, model: LanguageModel) -> list[bool]:
+    """Return which prompts leave room in a model's window for a program; all, where lengths or window are not known."""
+    lengths, window = model.count_tokens(prompts), model.capabilities.context_length
+    if lengths is None or window is None:
+        return [True] * len(prompts)
+    return [length <= window - prompt_set.settings.max_tokens for length in lengths]
 
 
 def refinement_prompt(task: Task, prompt_set: PromptSet) -> Prompt:

@@ -29,7 +29,7 @@ from soar.evaluation import Estimate, Evaluation, evaluate
 from soar.models.mini import WEIGHTS, MiniModel
 from soar.prompting import load_prompt_set
 from soar.search import SearchResults
-from soar.slices import readable
+from soar.slices import fitting, readable
 
 PAGE = ROOT / "docs" / "mini.md"
 SETS = ("training", "evaluation")
@@ -64,21 +64,18 @@ def measured(name: str, notes: Path) -> Evaluation:
     began = time.monotonic()
     results = searched(name, RUNS / "mini")
     known = json.loads(notes.read_text()) if notes.exists() else {}
-    known[name] = {"minutes": round((time.monotonic() - began) / 60, 1), **fitting(name)}
+    known[name] = {"minutes": round((time.monotonic() - began) / 60, 1), **fit(name)}
     notes.parent.mkdir(parents=True, exist_ok=True)
     notes.write_text(json.dumps(known, indent=1) + "\n")
     return evaluate(results)
 
 
-def fitting(name: str) -> dict[str, int]:
+def fit(name: str) -> dict[str, int]:
     """How many prompts for samples, and how many with a short parent to refine, leave room for a program."""
-    tasks = soar.load_tasks(f"arc-agi-1/{name}")
-    prompts = load_prompt_set("mini")
+    tasks, prompts = soar.load_tasks(f"arc-agi-1/{name}"), load_prompt_set("mini")
     with closing(MiniModel(workers=1)) as model:
-        lengths = model.count_tokens([prompts.render(task) for task in tasks.values()])
-        room = (model.capabilities.context_length or 0) - prompts.settings.max_tokens
-        refinable = len(readable(tasks, model))
-    return {"sampling_prompts": sum(length <= room for length in lengths), "refinement_prompts": refinable}
+        sampling = fitting([prompts.render(task) for task in tasks.values()], prompts, model)
+        return {"sampling_prompts": sum(sampling), "refinement_prompts": len(readable(tasks, model))}
 
 
 def report(cells: Cells) -> None:
