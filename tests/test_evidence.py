@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import shutil
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -15,7 +16,7 @@ from soar.datasets import overlap
 from soar.evaluation import Evaluation, evaluate
 
 ROOT = Path(__file__).parent.parent
-SCRIPTS = ("learning", "rows", "refiners", "selection", "budgets", "votes")
+SCRIPTS = ("learning", "rows", "refiners", "selection", "budgets", "votes", "mini")
 
 
 @pytest.fixture
@@ -80,14 +81,15 @@ def test_slices_share_no_example(bench: Any) -> None:
     assert not overlap(slices.target, soar.load_tasks("arc-agi-1/training"))
 
 
-def test_the_page_is_what_the_scripts_write(evidence: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    shown = ROOT / "docs" / "evidence.md"
-    page = tmp_path / "evidence.md"
-    page.write_text(shown.read_text())
-    monkeypatch.setattr(evidence("bench"), "PAGE", page)
+def test_the_pages_are_what_the_scripts_write(evidence: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    docs = ROOT / "docs"
+    for script, name in (("bench", "evidence.md"), ("mini", "mini.md")):
+        shutil.copy(docs / name, tmp_path)
+        monkeypatch.setattr(evidence(script), "PAGE", tmp_path / name)
     (tmp_path / "evidence").mkdir()
     for name in SCRIPTS:
         evidence(name).main(only_report=True)
-    assert page.read_text() == shown.read_text()
-    for figure in (ROOT / "docs" / "evidence").glob("*.svg"):
+    for name in ("evidence.md", "mini.md"):
+        assert (tmp_path / name).read_text() == (docs / name).read_text()
+    for figure in (docs / "evidence").glob("*.svg"):
         assert (tmp_path / "evidence" / figure.name).exists()

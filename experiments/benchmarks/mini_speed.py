@@ -2,7 +2,7 @@
 
 Typical tasks: those of ARC-AGI-1 training with three examples whose inputs are all 10 by 10. Measured: completions per
 second from the first request to the last result, processor time of the model's processes, of the sandbox and of the
-engine around them, and apart from it, on one thread, what a prompt, 64 samples and a request of 4 refinements take.
+engine around them, and apart from it, on one thread, what a prompt and a request of samples or of refinements take.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 import json
 import threading
 import time
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Annotated, Any, cast
 
@@ -34,6 +34,7 @@ from soar.slices import refinement_prompt
 RESULT = Path(__file__).parent / "results" / "mini_speed.json"
 SIDE, EXAMPLES = 10, 3
 BUDGET = 64
+PER_REFINEMENT = 4
 MAX_TOKENS = 96
 
 
@@ -60,11 +61,10 @@ class Meter(threading.Thread):
 
     def run(self) -> None:
         while not self.done.wait(0.2):
-            children = psutil.Process().children()
-            # A sandbox is a guard and its child, which starts the programs: what ended counts for who started it.
-            for process in [*children, *(child for one in children for child in one.children())]:
-                part = "sandbox" if "-P" in process.cmdline() else "model"
-                self.seconds[process.pid] = part, sum(process.cpu_times()[:4])
+            for process in psutil.Process().children(recursive=True):
+                with suppress(psutil.NoSuchProcess):  # programs come and go; what ended counts for who started it
+                    part = "sandbox" if "-P" in process.cmdline() else "model"
+                    self.seconds[process.pid] = part, sum(process.cpu_times()[:4])
 
     def by_part(self) -> dict[str, float]:
         """Seconds by part: the sandbox's, the model's."""
@@ -102,19 +102,21 @@ def parts(tasks: TaskSet) -> dict[str, float]:
     torch.set_num_threads(1)
     config = json.loads((WEIGHTS / "config.json").read_text())
     decoder, prompts = Decoder(config, load_file(WEIGHTS / "model.safetensors")), load_prompt_set("mini")
-    sums = {"prompt": 0.0, f"{BUDGET} samples": 0.0, "refinement prompt and 4 refinements": 0.0}
+    per_request = prompts.settings.samples_per_request
+    names = ("prompt", f"request of {per_request} samples", f"request of {PER_REFINEMENT} refinements")
+    sums = dict.fromkeys(names, 0.0)
     with closing(MiniModel(workers=1)) as model:
         for task in tasks.values():
-            first = refinement_prompt(task, prompts)
-            prefix, rest = model._encode(first)
-            prefix, last = prefix[:-1], prefix[-1:]  # the decoder reads at least one token anew
+            prefix, rest = model._encode(prompts.render(task))
+            shared, longer = model._encode(refinement_prompt(task, prompts))
+            assert shared == prefix
             marks = [time.perf_counter()]
             decoder._prefix_cache(prefix)
             marks.append(time.perf_counter())
-            for more, n in ((last, BUDGET), (last + rest, 4)):
+            for more, n in ((rest, per_request), (longer, PER_REFINEMENT)):
                 decoder.sample(prefix, more, n, seed=0, temperature=1.0, min_p=0.05, max_tokens=MAX_TOKENS)
                 marks.append(time.perf_counter())
-            for name, begin, end in zip(sums, marks, marks[1:], strict=False):
+            for name, begin, end in zip(names, marks, marks[1:], strict=False):
                 sums[name] += 1000 * (end - begin) / len(tasks)
     return {name: round(value, 1) for name, value in sums.items()}
 

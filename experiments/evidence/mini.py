@@ -1,6 +1,7 @@
 """What `mini` solves of whole sets before any self-improvement: the tables of its model card, docs/mini.md.
 
     python experiments/evidence/mini.py training                  # 64 samples and 64 refinements a task
+    python experiments/evidence/mini.py samples                   # the same set with 128 samples and no refinements
     python experiments/evidence/mini.py training --weights FOLDER  # of a pretraining; printed only
     python experiments/evidence/mini.py evaluation                # once, when nothing is chosen any more
     python experiments/evidence/mini.py --only-report
@@ -21,7 +22,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from bench import ROOT, RUNS, Cells, put
+from bench import COLUMNS, ROOT, RUNS, Cells, put, table
 from rich.console import Console
 
 import soar
@@ -35,10 +36,11 @@ PAGE = ROOT / "docs" / "mini.md"
 SETS = ("training", "evaluation")
 SEED = 0
 BUDGET: dict[str, Any] = {"samples": 64, "refinements": 64}
+SAMPLES = "samples"  # the control: as many completions of the training set, all of them samples
 
 
 def main(
-    name: Annotated[str | None, typer.Argument(metavar="[training|evaluation]", help="Set of ARC-AGI-1.")] = None,
+    name: Annotated[str | None, typer.Argument(metavar="[training|evaluation|samples]", help="What to search.")] = None,
     weights: Annotated[Path, typer.Option(help="Folder of a model in mini's format.")] = WEIGHTS,
     only_report: Annotated[bool, typer.Option("--only-report", help="Measure nothing.")] = False,
 ) -> None:
@@ -47,7 +49,9 @@ def main(
     if weights != WEIGHTS:
         Console().print(evaluate(searched(name or "training", RUNS / f"mini-{weights.parent.name}", weights)))
         return
-    if not only_report and name is not None:
+    if not only_report and name == SAMPLES:
+        cells.measure(SAMPLES, SEED, lambda: evaluate(searched(SAMPLES, RUNS / "mini")))
+    elif not only_report and name is not None:
         cells.measure(name, SEED, lambda: measured(name, cells.path.with_suffix(".json")))
     report(cells)
 
@@ -55,8 +59,9 @@ def main(
 def searched(name: str, place: Path, weights: Path = WEIGHTS) -> SearchResults:
     """Search all 400 tasks of a set."""
     model = "mini" if weights == WEIGHTS else f"mini:{weights}"
-    tasks = soar.load_tasks(f"arc-agi-1/{name}")
-    return soar.search(tasks, model, run=place / name, seed=SEED, progress=True, **BUDGET)
+    tasks = soar.load_tasks(f"arc-agi-1/{'training' if name == SAMPLES else name}")
+    budget = {"samples": sum(BUDGET.values()), "refinements": 0} if name == SAMPLES else BUDGET
+    return soar.search(tasks, model, run=place / name, seed=SEED, progress=True, **budget)
 
 
 def measured(name: str, notes: Path) -> Evaluation:
@@ -79,13 +84,16 @@ def fit(name: str) -> dict[str, int]:
 
 
 def report(cells: Cells) -> None:
-    """Write the table of all sets."""
+    """Write the table of both sets, and that of what refinement adds."""
     found = {name: cell for name in SETS if (cell := cells.get(name, SEED)) is not None}
     path = cells.path.with_suffix(".json")
     notes = json.loads(path.read_text()) if path.exists() else {}
     columns = [figures(cell, notes[name]) for name, cell in found.items()]
     rows = [[label, *(column[label] for column in columns)] for label in (columns[0] if columns else ())]
     put("sets", ["ARC-AGI-1", *found], rows, PAGE)
+    names = {SAMPLES: "128 samples", "training": "64 samples and 64 refinements"}
+    compared = table([(SAMPLES, None), ("training", SAMPLES)], cells.arms())
+    put("refinement", ["training set", *COLUMNS.values()], [[names[arm], *row] for arm, _, *row in compared], PAGE)
 
 
 def figures(cell: Evaluation, notes: dict[str, Any]) -> dict[str, str]:
