@@ -73,9 +73,9 @@ def test_close_leaves_no_process() -> None:
 def test_an_adapter_changes_the_answers_as_in_transformers(tmp_path: Path, rslora: bool) -> None:
     base = LlamaForCausalLM.from_pretrained(WEIGHTS, dtype=torch.float32)
     torch.manual_seed(0)
-    adapted = get_peft_model(
-        base, LoraConfig(r=4, target_modules="all-linear", init_lora_weights=False, use_rslora=rslora)
-    )
+    # A stronger adapter writes nonsense, whose text has other tokens when it is read again.
+    config = LoraConfig(r=4, lora_alpha=2, target_modules="all-linear", init_lora_weights=False, use_rslora=rslora)
+    adapted = get_peft_model(base, config)
     adapted.save_pretrained(tmp_path)
     model = MiniModel(workers=1)
     plain = ask(model, n=1, temperature=0.0)
@@ -84,7 +84,7 @@ def test_an_adapter_changes_the_answers_as_in_transformers(tmp_path: Path, rslor
     loaded = ask(model, n=1, temperature=0.0)
     assert loaded != plain
     assert loaded.completions[0].logprob == pytest.approx(
-        _logprob(adapted.eval(), model, loaded.completions[0]), abs=1e-2
+        _logprob(adapted.eval(), model, loaded.completions[0]), abs=1e-3
     )
     model.load_adapter(None)
     assert ask(model, n=1, temperature=0.0) == plain
