@@ -8,10 +8,11 @@ from itertools import compress
 from typing import Any, cast
 
 from soar.datasets import TaskSet
-from soar.models.base import LanguageModel, Prompt
+from soar.models.base import LanguageModel, Prompt, Sampling
 from soar.program import Attempt, Program
 from soar.prompting import PromptSet, load_prompt_set
 from soar.sandbox.outcome import Outcome
+from soar.search.asking import Asker
 from soar.task import Task
 
 USUAL = Program("from soar.grids import *\n\n\ndef transform(grid):\n    grid = np.array(grid)\n    return grid\n")
@@ -48,10 +49,8 @@ def readable(tasks: Mapping[str, Task], model: LanguageModel) -> TaskSet:
 
 def fitting(prompts: Sequence[Prompt], prompt_set: PromptSet, model: LanguageModel) -> list[bool]:
     """Return which prompts leave room in a model's window for a program; all, where lengths or window are not known."""
-    lengths, window = model.count_tokens(prompts), model.capabilities.context_length
-    if lengths is None or window is None:
-        return [True] * len(prompts)
-    return [length <= window - prompt_set.settings.max_tokens for length in lengths]
+    asker = Asker(model, Sampling(min_p=0.0), None)
+    return [length is None for length in asker.overlong(prompts, prompt_set.settings.max_tokens)]
 
 
 def refinement_prompt(task: Task, prompt_set: PromptSet) -> Prompt:

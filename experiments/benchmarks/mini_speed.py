@@ -29,13 +29,12 @@ from soar.datasets import TaskSet
 from soar.models.mini import WEIGHTS, MiniModel
 from soar.models.mini.decoder import Decoder
 from soar.prompting import load_prompt_set
+from soar.search.config import SearchConfig
 from soar.slices import refinement_prompt
 
 RESULT = Path(__file__).parent / "results" / "mini_speed.json"
 SIDE, EXAMPLES = 10, 3
 BUDGET = 64
-PER_REFINEMENT = 4
-MAX_TOKENS = 96
 
 
 def typical_tasks() -> TaskSet:
@@ -102,8 +101,10 @@ def parts(tasks: TaskSet) -> dict[str, float]:
     torch.set_num_threads(1)
     config = json.loads((WEIGHTS / "config.json").read_text())
     decoder, prompts = Decoder(config, load_file(WEIGHTS / "model.safetensors")), load_prompt_set("mini")
-    per_request = prompts.settings.samples_per_request
-    names = ("prompt", f"request of {per_request} samples", f"request of {PER_REFINEMENT} refinements")
+    samples = prompts.settings.samples_per_request
+    refinements: int = SearchConfig.model_fields["refinements_per_request"].default
+    names = ("prompt", f"request of {samples} samples", f"request of {refinements} refinements")
+    drawing: dict[str, Any] = {"seed": 0, "temperature": 1.0, "min_p": 0.05, "max_tokens": prompts.settings.max_tokens}
     sums = dict.fromkeys(names, 0.0)
     with closing(MiniModel(workers=1)) as model:
         for task in tasks.values():
@@ -113,8 +114,8 @@ def parts(tasks: TaskSet) -> dict[str, float]:
             marks = [time.perf_counter()]
             decoder._prefix_cache(prefix)
             marks.append(time.perf_counter())
-            for more, n in ((rest, per_request), (longer, PER_REFINEMENT)):
-                decoder.sample(prefix, more, n, seed=0, temperature=1.0, min_p=0.05, max_tokens=MAX_TOKENS)
+            for more, n in ((rest, samples), (longer, refinements)):
+                decoder.sample(prefix, more, n, **drawing)
                 marks.append(time.perf_counter())
             for name, begin, end in zip(names, marks, marks[1:], strict=False):
                 sums[name] += 1000 * (end - begin) / len(tasks)

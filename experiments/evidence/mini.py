@@ -36,7 +36,8 @@ PAGE = ROOT / "docs" / "mini.md"
 SETS = ("training", "evaluation")
 SEED = 0
 BUDGET: dict[str, Any] = {"samples": 64, "refinements": 64}
-SAMPLES = "samples"  # the control: as many completions of the training set, all of them samples
+CONTROL: dict[str, Any] = {"samples": 128, "refinements": 0}  # as many completions
+ARMS = {"training": ("training", BUDGET), "evaluation": ("evaluation", BUDGET), "samples": ("training", CONTROL)}
 
 
 def main(
@@ -49,18 +50,16 @@ def main(
     if weights != WEIGHTS:
         Console().print(evaluate(searched(name or "training", RUNS / f"mini-{weights.parent.name}", weights)))
         return
-    if not only_report and name == SAMPLES:
-        cells.measure(SAMPLES, SEED, lambda: evaluate(searched(SAMPLES, RUNS / "mini")))
-    elif not only_report and name is not None:
+    if not only_report and name is not None:
         cells.measure(name, SEED, lambda: measured(name, cells.path.with_suffix(".json")))
     report(cells)
 
 
 def searched(name: str, place: Path, weights: Path = WEIGHTS) -> SearchResults:
-    """Search all 400 tasks of a set."""
+    """Search all 400 tasks of an arm's set."""
     model = "mini" if weights == WEIGHTS else f"mini:{weights}"
-    tasks = soar.load_tasks(f"arc-agi-1/{'training' if name == SAMPLES else name}")
-    budget = {"samples": sum(BUDGET.values()), "refinements": 0} if name == SAMPLES else BUDGET
+    set_name, budget = ARMS[name]
+    tasks = soar.load_tasks(f"arc-agi-1/{set_name}")
     return soar.search(tasks, model, run=place / name, seed=SEED, progress=True, **budget)
 
 
@@ -69,7 +68,7 @@ def measured(name: str, notes: Path) -> Evaluation:
     began = time.monotonic()
     results = searched(name, RUNS / "mini")
     known = json.loads(notes.read_text()) if notes.exists() else {}
-    known[name] = {"minutes": round((time.monotonic() - began) / 60, 1), **fit(name)}
+    known[name] = {"minutes": round((time.monotonic() - began) / 60, 1), **fit(ARMS[name][0])}
     notes.parent.mkdir(parents=True, exist_ok=True)
     notes.write_text(json.dumps(known, indent=1) + "\n")
     return evaluate(results)
@@ -91,8 +90,8 @@ def report(cells: Cells) -> None:
     columns = [figures(cell, notes[name]) for name, cell in found.items()]
     rows = [[label, *(column[label] for column in columns)] for label in (columns[0] if columns else ())]
     put("sets", ["ARC-AGI-1", *found], rows, PAGE)
-    names = {SAMPLES: "128 samples", "training": "64 samples and 64 refinements"}
-    compared = table([(SAMPLES, None), ("training", SAMPLES)], cells.arms())
+    names = {"samples": "128 samples", "training": "64 samples and 64 refinements"}
+    compared = table([("samples", None), ("training", "samples")], cells.arms())
     put("refinement", ["training set", *COLUMNS.values()], [[names[arm], *row] for arm, _, *row in compared], PAGE)
 
 
