@@ -224,9 +224,12 @@ class _Loop:
         from datasets import concatenate_datasets, load_from_disk
 
         from soar.hindsight import make_dataset
+        from soar.hindsight.rows import BY_VOTE
 
         options = self.config.hindsight.rows()
-        del options["selection"], options["refinement"]  # test time has its own
+        del options["refinement"]  # there are none at test time
+        if options["selection"] not in BY_VOTE:
+            del options["selection"]
         own, report = make_dataset(
             [self.folder.target], iteration=number, seed=self.config.seed, test_time=True, **options
         )

@@ -152,6 +152,15 @@ def test_at_test_time_no_test_output_is_read(run: Path, tmp_path: Path) -> None:
     assert make_dataset(wrong, per_task=12)[0].to_list() != make_dataset(run, per_task=12)[0].to_list()
 
 
+def test_correct_programs_of_test_time_solve_the_examples(run: Path, tmp_path: Path) -> None:
+    options: dict[str, Any] = {"test_time": True, "selection": "correct-only", "per_task": 12}
+    dataset, report = make_dataset(run, **options)
+    assert set(dataset["train_accuracy"]) == {1.0} and set(dataset["test_accuracy"]) == {None}
+    assert 0 < report.rows["sample"] == len(dataset) <= 24
+    wrong, _ = make_dataset(with_answers(run, tmp_path / "wrong", [[5]]), **options)
+    assert wrong.to_list() == dataset.to_list()
+
+
 def test_without_answers_there_are_no_refinements(run: Path, tmp_path: Path) -> None:
     _, report = make_dataset(with_answers(run, tmp_path / "hidden", None))
     assert report.rows["refine"] == 0 and report.rows["sample"] > 0 and report.unknown_tests == 2
@@ -270,7 +279,7 @@ def test_what_cannot_be_is_refused(run: Path, tmp_path: Path) -> None:
         make_dataset(run, selection="greed")  # type: ignore[arg-type]
     with pytest.raises(DatasetError, match="nearest: diverse"):
         make_dataset(run, refinement="divers")  # type: ignore[arg-type]
-    with pytest.raises(DatasetError, match="leave both"):
+    with pytest.raises(DatasetError, match="greedy-diverse or correct-only"):
         make_dataset(run, test_time=True, selection="uniform")
     with pytest.raises(DatasetError, match="no run"):
         make_dataset([])

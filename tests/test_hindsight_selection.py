@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from soar.hindsight.scan import BINS, Candidate, Refinement, bin_of
-from soar.hindsight.selection import SELECT, by_vote, diverse_refinements, fewest, uniform_refinements
+from soar.hindsight.selection import SELECT, by_vote, correct_by_vote, diverse_refinements, fewest, uniform_refinements
 from soar.records import input_hash
 from soar.voting import Prediction
 
@@ -83,6 +83,9 @@ def test_the_vote_gives_the_first_half(ranked: list[Candidate], answers: list[in
     assert len(chosen) == min(n, len(ranked)) and len(set(chosen)) == len(chosen)
     assert set(chosen[:half]) <= set(voted)
     assert chosen[half:] == fewest([one for one in ranked if one not in chosen[:half]], n - half)
+    right = correct_by_vote(ranked, predictions, n, 1000, np.random.default_rng(seed))
+    supply = {one for one in voted if one.train_accuracy == 1.0}
+    assert len(right) == len(set(right)) == min(n, len(supply)) and set(right) <= supply
 
 
 def test_groups_get_shares_by_weight_and_programs_by_accuracy() -> None:

@@ -18,7 +18,7 @@ from soar.errors import SoarError
 from soar.hindsight.embedding import Embedder, load_embedder
 from soar.hindsight.relabel import Renderers
 from soar.hindsight.report import HindsightReport
-from soar.hindsight.rows import Choice, Maker
+from soar.hindsight.rows import BY_VOTE, Choice, Maker
 from soar.hindsight.scan import Source
 from soar.hindsight.selection import REFINEMENTS, SELECTIONS, RefinementSelection, Selection
 from soar.models.base import LanguageModel
@@ -70,8 +70,8 @@ def make_dataset(
         per_task: most rows of each kind that a task may have (paper: 50).
         embedder: what near-duplicate solutions are found with: see `soar.hindsight.embedding.load_embedder`.
         threshold: cosine above which two solutions count as one; None: the embedder's.
-        test_time: make rows for target tasks without reading their test outputs: the best half is drawn by the vote
-            instead, and there are no refinements.
+        test_time: make rows for target tasks without reading their test outputs: the best half of "greedy-diverse", or
+            all rows of "correct-only" (those that solve the examples), are drawn by the vote; there are no refinements.
         seed: decides every draw and the order of the examples.
         model: whose window the prompts must fit; None: each run's own where that is the embedded one, else they are
             taken to fit. Those that do not fit are shortened where the search did so (`drop_examples`), else left out.
@@ -123,8 +123,8 @@ def _check(selection: str, refinement: str, per_task: int, test_time: bool) -> N
             raise DatasetError(f"unknown {name} {value!r}{hint}. Known: {', '.join(known)}")
     if per_task < 1:
         raise DatasetError(f"per_task is at least 1, not {per_task}")
-    if test_time and (selection, refinement) != ("greedy-diverse", "diverse"):
-        raise DatasetError("test_time has a selection of its own (by the vote, no refinements): leave both options out")
+    if test_time and (selection not in BY_VOTE or refinement != "diverse"):
+        raise DatasetError(f"test_time draws by the vote, no refinements: selection is {' or '.join(BY_VOTE)}")
     for package in ("datasets", "pyarrow"):
         if importlib.util.find_spec(package) is None:
             raise DatasetError(f"a dataset needs {package}: pip install 'soar-search[train]'")

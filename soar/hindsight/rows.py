@@ -13,13 +13,21 @@ from soar.hindsight.embedding import Embedder
 from soar.hindsight.relabel import Renderers, order_of, relabel, reorder
 from soar.hindsight.report import HindsightReport
 from soar.hindsight.scan import Candidate, Found, Refinement, Scan, Source
-from soar.hindsight.selection import SELECT, SELECT_REFINEMENTS, RefinementSelection, Selection, by_vote
+from soar.hindsight.selection import (
+    SELECT,
+    SELECT_REFINEMENTS,
+    RefinementSelection,
+    Selection,
+    by_vote,
+    correct_by_vote,
+)
 from soar.program import Attempt, Program
 from soar.records import Judge
 from soar.search.keys import keyed_rng
 from soar.task import Task
 
 Row = dict[str, Any]
+BY_VOTE = {"greedy-diverse": "by the vote, and diverse", "correct-only": "by the vote, solving the examples"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +47,16 @@ class Choice:
         """Cosine above which two solutions count as one."""
         return self.embedder.threshold if self.threshold is None else self.threshold
 
+    @property
+    def groups(self) -> int:
+        """Groups of the vote that rows are drawn from at test time, at most one for each row that is drawn so."""
+        diverse = self.selection != "correct-only"
+        return (self.per_task - self.per_task // 2 if diverse else self.per_task) if self.test_time else 0
+
     def to_json(self) -> dict[str, Any]:
         """The choice as JSON data."""
         return {
-            "selection": "by the vote, and diverse" if self.test_time else self.selection,
+            "selection": BY_VOTE[self.selection] if self.test_time else self.selection,
             "refinement": "none" if self.test_time else self.refinement,
             "per_task": self.per_task,
             "embedder": self.embedder.name,
@@ -73,7 +87,7 @@ class Maker:
         choice, report = self.choice, self.report
         if choice.test_time:
             task = task.without_test_outputs()
-        found = Scan(task, report).run(self.sources, choice.per_task - choice.per_task // 2 if choice.test_time else 0)
+        found = Scan(task, report).run(self.sources, choice.groups)
         report.tasks += 1
         report.rows_per_task.setdefault(task.id, 0)
         report.unknown_tests += any(example.output is None for example in task.test)
@@ -88,7 +102,8 @@ class Maker:
         choice, ranked = self.choice, self._without_duplicates(found.candidates)
         if choice.test_time:
             config = next(iter(self.sources[0].configs.values()))
-            return by_vote(ranked, found.predictions, choice.per_task, config.vote_c, rng)
+            draw = correct_by_vote if choice.selection == "correct-only" else by_vote
+            return draw(ranked, found.predictions, choice.per_task, config.vote_c, rng)
         return SELECT[choice.selection](ranked, choice.per_task, rng)
 
     def _without_duplicates(self, ranked: Sequence[Candidate]) -> list[Candidate]:

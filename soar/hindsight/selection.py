@@ -5,7 +5,7 @@ All functions take programs best first, without duplicates, and a generator; the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal, get_args
 
 import numpy as np
@@ -55,23 +55,26 @@ def by_vote(
     weight; within a group a program is drawn in proportion to 1 + c * train accuracy. What a group has too few programs
     for is dealt again among the others.
     """
+    drawn = _drawn(ranked, predictions, n - n // 2, c, rng)
+    taken = {one.program_hash for one in drawn}
+    return drawn + fewest([one for one in ranked if one.program_hash not in taken], n - len(drawn))
+
+
+def correct_by_vote(
+    ranked: Sequence[Candidate], predictions: Sequence[Prediction], n: int, c: float, rng: np.random.Generator
+) -> list[Candidate]:
+    """Return up to `n` of those that solve all examples, drawn as `by_vote` draws its first half (test time)."""
+    return _drawn([one for one in ranked if one.train_accuracy == 1.0], predictions, n, c, rng)
+
+
+def _drawn(
+    ranked: Sequence[Candidate], predictions: Sequence[Prediction], n: int, c: float, rng: np.random.Generator
+) -> list[Candidate]:
     groups: dict[bytes, list[Candidate]] = {input_hash(list(one.outputs)): [] for one in predictions}
     weights = {input_hash(list(one.outputs)): one.weight for one in predictions}
     for candidate in ranked:
         if candidate.answer in groups:
             groups[candidate.answer].append(candidate)
-    drawn = _drawn(groups, weights, n - n // 2, c, rng)
-    taken = {one.program_hash for one in drawn}
-    return drawn + fewest([one for one in ranked if one.program_hash not in taken], n - len(drawn))
-
-
-def _drawn(
-    groups: Mapping[bytes, list[Candidate]],
-    weights: Mapping[bytes, float],
-    n: int,
-    c: float,
-    rng: np.random.Generator,
-) -> list[Candidate]:
     drawn: list[Candidate] = []
     left = {answer: list(group) for answer, group in groups.items() if group}
     while left and len(drawn) < n:
