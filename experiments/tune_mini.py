@@ -37,8 +37,9 @@ from soar.training import Adapter, TrainingConfig, train
 
 BASE = "base"
 ROWS = LoopConfig.for_model("mini", {}).hindsight.rows()
-OF_ROWS = {"per_task": int, "selection": str, "refinement": str}
-SHOWN = ("sampled_pass@1", "pass@1", "mean_solved")
+OF_ROWS = {"per_task": int, "augment": int, "selection": str, "refinement": str}
+KS = (1, 8, 32)
+SHOWN = ("sampled_pass@1", "sampled_pass@8", "sampled_pass@32", "mean_solved")
 FIGURES = (*SHOWN, "oracle", "examples_solved")
 
 
@@ -67,7 +68,7 @@ def main(
             places = run / f"seed-{seed}" / text
             for name, evaluation in again(groups, adapter, places, budget, seed).items():
                 found.setdefault(text, {}).setdefault(name, []).append(evaluation)
-                figures = {key: one.value for key, one in evaluation.summary.items() if one and key in FIGURES}
+                figures = {key: one.value for key, one in summarize([evaluation], FIGURES, KS).items() if one}
                 report.append({"setting": text, "seed": seed, "tasks": name, **figures})
             if adapter is not None:
                 report[-1].update(adapter.figures)
@@ -105,7 +106,7 @@ def table(found: dict[str, dict[str, list[Evaluation]]]) -> Table:
     for text, by_group in found.items():
         cells: list[str] = []
         for name, mine in by_group.items():
-            means, changes = summarize(mine), differences(found[BASE][name][: len(mine)], mine)
+            means, changes = summarize(mine, SHOWN, KS), differences(found[BASE][name][: len(mine)], mine, KS)
             cells += [cell(means[figure], None if text == BASE else changes[figure]) for figure in SHOWN]
         made.add_row(text, str(len(mine)), *cells)
     return made

@@ -34,6 +34,7 @@ class HindsightConfig(Options):
         selection: of sampling rows: "correct-only", "uniform", "greedy", "greedy-diverse" (paper).
         refinement: of refinement rows: "uniform", "diverse" (paper), "none".
         per_task: most rows of a kind per task and round (paper: 50).
+        augment: rows more for each solution, at other inputs; see `make_dataset` (paper: none).
         scope: attempts that rows come from: of the "current" round (the authors' code), or of "all" rounds so far
             (the paper's algorithm 3).
         embedder: what measures how alike two programs are: "ngrams" needs no download.
@@ -43,6 +44,7 @@ class HindsightConfig(Options):
     selection: Literal["correct-only", "uniform", "greedy", "greedy-diverse"] = "greedy-diverse"
     refinement: Literal["uniform", "diverse", "none"] = "diverse"
     per_task: int = Field(50, ge=1)
+    augment: int = Field(0, ge=0)
     scope: Literal["current", "all"] = "current"
     embedder: str = "ngrams"
     threshold: float | None = Field(None, ge=-1, le=1)

@@ -23,6 +23,7 @@ from soar.hindsight import DatasetError, make_dataset
 from soar.hindsight.dataset import open_sources
 from soar.hindsight.relabel import relabel, reorder, row_task
 from soar.hindsight.selection import REFINEMENTS, SELECTIONS
+from soar.hindsight.symmetry import Symmetry
 from soar.models.base import Prompt
 from soar.program import Program
 from soar.prompting import PromptError, load_prompt_set
@@ -129,6 +130,32 @@ def test_all_four_bins_are_served_alike(run: Path) -> None:
     assert all(report.supply[name] > 4 for name in report.bins)
 
 
+def test_solutions_at_other_inputs_are_right_and_new(run: Path) -> None:
+    options: dict[str, Any] = {"selection": "correct-only", "per_task": 6}
+    dataset, report = make_dataset(run, augment=4, **options)
+    variants = [row for row in dataset if row["symmetry"] or row["found_at"] != row["task_id"]]
+    assert [row for row in dataset if row not in variants] == make_dataset(run, **options)[0].to_list()
+    assert len(variants) == report.variants
+    assert report.variants + report.unfit == 4 * (report.rows["sample"] - report.variants)
+    assert {row["found_at"] == row["task_id"] for row in variants} == {True, False}
+    assert 20 < len({(row["program"], row["prompt"][0]["content"]) for row in variants}) == len(variants)
+    for row in variants:
+        task = TASKS[row["task_id"]]
+        moved = Symmetry.parse(row["symmetry"]).task(task) if row["symmetry"] else task.without_test_outputs()
+        inputs = [example.input for example in (*moved.train, *moved.test)]
+        (outcomes,) = sandbox().run([(row["program"], inputs)])
+        examples = [Example(given, one.value) for given, one in zip(inputs, outcomes, strict=True)]
+        orders = itertools.permutations(examples[:3])
+        prompts = {load_prompt_set("soar").render(Task("t", order, moved.test)).text for order in orders}
+        assert row["prompt"][0]["content"] in prompts
+        if not row["symmetry"]:
+            hits = [
+                one.value == example.output for one, example in zip(outcomes, (*task.train, *task.test), strict=True)
+            ]
+            assert (row["train_accuracy"], row["test_accuracy"]) == (sum(hits[:3]) / 3, float(hits[3]))
+    assert make_dataset(run, augment=4, **options)[0].to_list() == dataset.to_list()
+
+
 def with_answers(run: Path, target: Path, answer: Any) -> Path:
     """A copy of a run whose tasks have this answer, or none."""
     shutil.copytree(run, target)
@@ -144,11 +171,12 @@ def with_answers(run: Path, target: Path, answer: Any) -> Path:
 def test_at_test_time_no_test_output_is_read(run: Path, tmp_path: Path) -> None:
     hidden = with_answers(run, tmp_path / "hidden", None)
     wrong = with_answers(run, tmp_path / "wrong", [[5]])
-    expected, report = make_dataset(run, test_time=True, per_task=12)
+    expected, report = make_dataset(run, test_time=True, per_task=12, augment=2)
     for other in (hidden, wrong):
-        dataset, _ = make_dataset(other, test_time=True, per_task=12)
+        dataset, _ = make_dataset(other, test_time=True, per_task=12, augment=2)
         assert dataset.to_list() == expected.to_list() and dataset._fingerprint == expected._fingerprint
-    assert set(expected["test_accuracy"]) == {None} and report.rows == {"sample": 24}
+    assert set(expected["test_accuracy"]) == {None} and report.rows["sample"] - report.variants == 24
+    assert report.variants > 0 and set(report.rows) == {"sample"}
     assert make_dataset(wrong, per_task=12)[0].to_list() != make_dataset(run, per_task=12)[0].to_list()
 
 
@@ -281,6 +309,8 @@ def test_what_cannot_be_is_refused(run: Path, tmp_path: Path) -> None:
         make_dataset(run, refinement="divers")  # type: ignore[arg-type]
     with pytest.raises(DatasetError, match="greedy-diverse or correct-only"):
         make_dataset(run, test_time=True, selection="uniform")
+    with pytest.raises(DatasetError, match="augment is at least 0"):
+        make_dataset(run, augment=-1)
     with pytest.raises(DatasetError, match="no run"):
         make_dataset([])
     with pytest.raises(ConfigError, match="is it the folder of a run"):
@@ -349,7 +379,8 @@ def test_the_command_shows_a_row_and_draws_its_task(run: Path, tmp_path: Path) -
 
 
 def test_the_picture_of_a_row_is_the_task_in_its_prompt(run: Path) -> None:
-    dataset, _ = make_dataset(run, seed=5)
+    dataset, _ = make_dataset(run, seed=5, per_task=20, augment=1)
+    assert len(set(dataset["symmetry"])) > 5
     with ExitStack() as stack:
         sources = open_sources(run, None, stack)
         for row in dataset:

@@ -46,6 +46,10 @@ def iterate(
     per_task: Annotated[
         int | None, typer.Option(help="Most rows of each kind learnt from a task; without it, what suits the model.")
     ] = None,
+    augment: Annotated[
+        int | None,
+        typer.Option(help="Rows more for each solution: what it gives at other inputs; likewise."),
+    ] = None,
     selection: Annotated[
         str | None,
         typer.Option(help="Of sampling rows: correct-only (mini's), uniform, greedy, greedy-diverse (the paper's)."),
@@ -104,7 +108,8 @@ def iterate(
     changes = {"seed": seed, "epochs": epochs, "learning_rate": learning_rate, "rank": rank}
     training = TrainingConfig.for_model(model, **{name: value for name, value in changes.items() if value is not None})
     hindsight = {
-        "per_task": per_task, "selection": selection, "refinement": refinement, "scope": scope, "embedder": embedder,
+        "per_task": per_task, "augment": augment, "selection": selection, "refinement": refinement, "scope": scope,
+        "embedder": embedder,
     }  # fmt: skip
     options: dict[str, Any] = {
         "iterations": iterations, "ttt": ttt, "samples": samples, "refinements": refinements, "seed": seed,

@@ -22,6 +22,7 @@ from soar.hindsight.rows import BY_VOTE, Choice, Maker
 from soar.hindsight.scan import Source
 from soar.hindsight.selection import REFINEMENTS, SELECTIONS, RefinementSelection, Selection
 from soar.models.base import LanguageModel
+from soar.sandbox import Sandbox
 from soar.search.results import SearchResults
 from soar.task import Task, canonical_json
 
@@ -42,6 +43,7 @@ def make_dataset(
     selection: Selection = "greedy-diverse",
     refinement: RefinementSelection = "diverse",
     per_task: int = 50,
+    augment: int = 0,
     embedder: str | Embedder = "ngrams",
     threshold: float | None = None,
     test_time: bool = False,
@@ -55,7 +57,8 @@ def make_dataset(
     completion. Row of kind "refine": the prompt that shows the task itself and a program that does not solve it; the
     completion is one that it was refined into and that solves all examples and test inputs. No prompt holds a solved
     example before the task; the order of the examples is shuffled in each row. Columns: kind, task_id, task_hash,
-    prompt (messages), prefill, completion, program, program_hash, parents (sources), train_accuracy, test_accuracy,
+    prompt (messages), prefill, completion, program, program_hash, parents (sources), found_at (the task that an
+    augmented row's program solves), symmetry (by which its inputs were changed), train_accuracy, test_accuracy,
     parent_accuracy, bin, model, adapter, iteration, prompt_set ("name:hash"). Accuracies are those at the task itself.
 
     The same arguments and archives give the same rows. One task is in memory at a time; the dataset is a file, which
@@ -68,6 +71,8 @@ def make_dataset(
             examples), "greedy", "uniform", or "correct-only" (solutions, drawn evenly).
         refinement: of refinements: "diverse" (balanced over the four bins of the parent's accuracy), "uniform", "none".
         per_task: most rows of each kind that a task may have (paper: 50).
+        augment: rows more for each solution among those for sampling, which show what it gave at other inputs: the
+            task's own, turned, mirrored and recoloured, and those of another task, in turn (paper: none). Grids only.
         embedder: what near-duplicate solutions are found with: see `soar.hindsight.embedding.load_embedder`.
         threshold: cosine above which two solutions count as one; None: the embedder's.
         test_time: make rows for target tasks without reading their test outputs: the best half of "greedy-diverse", or
@@ -83,15 +88,17 @@ def make_dataset(
         ConfigError: a folder holds no run, or no such round.
         EmbeddingError: the embedder cannot be had.
     """
-    _check(selection, refinement, per_task, test_time)
+    _check(selection, refinement, per_task, augment, test_time)
     if isinstance(embedder, str):
         embedder = load_embedder(embedder)
-    choice = Choice(selection, refinement, per_task, embedder, threshold, test_time, seed)
+    choice = Choice(selection, refinement, per_task, augment, embedder, threshold, test_time, seed)
     report = HindsightReport(choice.to_json() | {"iteration": iteration})
     with ExitStack() as stack:
         sources = open_sources(runs, iteration, stack)
-        maker = Maker(sources, choice, report, Renderers(sources, model, stack, report.unmeasured))
-        rows = (row for task in _shown(tasks_of(sources), progress) for row in maker.rows(task))
+        sandbox = stack.enter_context(Sandbox(limits=sources[0].limits)) if augment else None
+        tasks = [one.without_test_outputs() if test_time else one for one in tasks_of(sources)]
+        maker = Maker(sources, tasks, choice, report, Renderers(sources, model, stack, report.unmeasured), sandbox)
+        rows = (row for task in _shown(tasks, progress) for row in maker.rows(task))
         return _written(rows), report
 
 
@@ -115,7 +122,7 @@ def tasks_of(sources: Sequence[Source]) -> list[Task]:
     return list(tasks.values())
 
 
-def _check(selection: str, refinement: str, per_task: int, test_time: bool) -> None:
+def _check(selection: str, refinement: str, per_task: int, augment: int, test_time: bool) -> None:
     for name, value, known in (("selection", selection, SELECTIONS), ("refinement", refinement, REFINEMENTS)):
         if value not in known:
             near = difflib.get_close_matches(value, known, n=1)
@@ -123,6 +130,8 @@ def _check(selection: str, refinement: str, per_task: int, test_time: bool) -> N
             raise DatasetError(f"unknown {name} {value!r}{hint}. Known: {', '.join(known)}")
     if per_task < 1:
         raise DatasetError(f"per_task is at least 1, not {per_task}")
+    if augment < 0:
+        raise DatasetError(f"augment is at least 0, not {augment}")
     if test_time and (selection not in BY_VOTE or refinement != "diverse"):
         raise DatasetError(f"test_time draws by the vote, no refinements: selection is {' or '.join(BY_VOTE)}")
     for package in ("datasets", "pyarrow"):
@@ -171,9 +180,10 @@ def _schema() -> Any:
     message = pa.struct([("role", text), ("content", text)])
     return pa.schema(
         [
-            ("kind", text), ("task_id", text), ("task_hash", text), ("prompt", pa.list_(message)), ("prefill", text),
-            ("completion", text), ("program", text), ("program_hash", text), ("parents", pa.list_(text)),
-            ("train_accuracy", number), ("test_accuracy", number), ("parent_accuracy", number), ("bin", text),
-            ("model", text), ("adapter", text), ("iteration", pa.int64()), ("prompt_set", text),
+            ("kind", text), ("task_id", text), ("task_hash", text), ("found_at", text),
+            ("prompt", pa.list_(message)), ("prefill", text), ("completion", text),
+            ("program", text), ("program_hash", text), ("parents", pa.list_(text)),
+            ("symmetry", text), ("train_accuracy", number), ("test_accuracy", number), ("parent_accuracy", number),
+            ("bin", text), ("model", text), ("adapter", text), ("iteration", pa.int64()), ("prompt_set", text),
         ]
     )  # fmt: skip

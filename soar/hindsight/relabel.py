@@ -8,11 +8,15 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from soar.hindsight.scan import Source
+from soar.hindsight.symmetry import Symmetry
 from soar.models import open_model
 from soar.models.base import LanguageModel, Prompt, Sampling
 from soar.program import Attempt, Program
 from soar.prompting import PromptError, PromptSet, load_prompt_set
 from soar.records import hashes, task_inputs
+from soar.replies import ENTRY_POINT
+from soar.sandbox import Sandbox
+from soar.sandbox.outcome import Outcome
 from soar.search.asking import Asker
 from soar.search.keys import keyed_rng
 from soar.search.planning import fitting_prompt, max_tokens
@@ -28,11 +32,14 @@ def relabel(task: Task, attempt: Attempt) -> Task:
     outcomes = (*attempt.train, *attempt.test)
     if not outcomes or any(outcome.status != "ok" for outcome in outcomes):
         raise ValueError(f"attempt {attempt.key} at task {task.id} has inputs without an output")
-    train, test = (
-        tuple(Example(example.input, outcome.value) for example, outcome in zip(examples, given, strict=True))
-        for examples, given in ((task.train, attempt.train), (task.test, attempt.test))
-    )
-    return Task(task.id, train, test)
+    return labelled(task, outcomes)
+
+
+def labelled(task: Task, outcomes: Sequence[Outcome]) -> Task:
+    """Return the task with other outputs: what a program gave on each example's input, then on each test input."""
+    values = [outcome.value for outcome in outcomes]
+    pairs = list(map(Example, task_inputs(task), values))
+    return Task(task.id, tuple(pairs[: len(task.train)]), tuple(pairs[len(task.train) :]))
 
 
 def reorder(task: Task, parents: Sequence[Attempt], order: Sequence[int]) -> tuple[Task, tuple[Attempt, ...]]:
@@ -44,9 +51,9 @@ def reorder(task: Task, parents: Sequence[Attempt], order: Sequence[int]) -> tup
     )
 
 
-def order_of(seed: int, task_hash: str, program: Program, parents: Sequence[str], n: int) -> list[int]:
-    """Return the order in which a row shows its `n` examples."""
-    order: list[int] = keyed_rng(seed, task_hash, program.hash, *parents, "order").permutation(n).tolist()
+def order_of(seed: int, task_hash: str, program: Program, others: Sequence[str], n: int) -> list[int]:
+    """Return the order in which a row shows its `n` examples; `others`: its parents, and its symmetry if it has one."""
+    order: list[int] = keyed_rng(seed, task_hash, program.hash, *others, "order").permutation(n).tolist()
     return order
 
 
@@ -63,15 +70,17 @@ def row_task(sources: Sequence[Source], row: Mapping[str, Any], seed: int) -> Ta
         if (task := source.tasks.get(row["task_hash"])) is None:
             continue
         shown = task
-        if row["kind"] == "sample":
+        if row["symmetry"] or row["found_at"] != row["task_id"]:
+            moved = Symmetry.parse(row["symmetry"]).task(task) if row["symmetry"] else task
+            with Sandbox(workers=1, limits=source.limits) as sandbox:
+                shown = labelled(moved, sandbox.run([(program.source, task_inputs(moved))], ENTRY_POINT)[0])
+        elif row["kind"] == "sample":
             outcomes = source.archive.outcomes(program, hashes(task_inputs(task)))
             if outcomes is None:
                 continue
-            outputs = [outcome.value for outcome in outcomes]
-            pairs = list(map(Example, task_inputs(task), outputs))
-            shown = Task(task.id, tuple(pairs[: len(task.train)]), tuple(pairs[len(task.train) :]))
-        order = order_of(seed, row["task_hash"], program, row["parents"], len(task.train))
-        return reorder(shown, (), order)[0]
+            shown = labelled(task, outcomes)
+        others = [*row["parents"], *([row["symmetry"]] if row["symmetry"] else [])]
+        return reorder(shown, (), order_of(seed, row["task_hash"], program, others, len(task.train)))[0]
     raise ValueError(f"no run has the program of this row at task {row['task_id']}")
 
 

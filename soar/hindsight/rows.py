@@ -10,7 +10,7 @@ import numpy as np
 
 from soar.hindsight.dedup import deduplicate
 from soar.hindsight.embedding import Embedder
-from soar.hindsight.relabel import Renderers, order_of, relabel, reorder
+from soar.hindsight.relabel import Renderers, labelled, order_of, relabel, reorder
 from soar.hindsight.report import HindsightReport
 from soar.hindsight.scan import Candidate, Found, Refinement, Scan, Source
 from soar.hindsight.selection import (
@@ -21,10 +21,13 @@ from soar.hindsight.selection import (
     by_vote,
     correct_by_vote,
 )
+from soar.hindsight.variants import Variant, draw_variants
 from soar.program import Attempt, Program
-from soar.records import Judge
+from soar.records import Judge, task_inputs
+from soar.replies import ENTRY_POINT
+from soar.sandbox import Sandbox
 from soar.search.keys import keyed_rng
-from soar.task import Task
+from soar.task import Task, canonical_json
 
 Row = dict[str, Any]
 BY_VOTE = {"greedy-diverse": "by the vote, and diverse", "correct-only": "by the vote, solving the examples"}
@@ -37,6 +40,7 @@ class Choice:
     selection: Selection
     refinement: RefinementSelection
     per_task: int
+    augment: int
     embedder: Embedder
     threshold: float | None
     test_time: bool
@@ -59,6 +63,7 @@ class Choice:
             "selection": BY_VOTE[self.selection] if self.test_time else self.selection,
             "refinement": "none" if self.test_time else self.refinement,
             "per_task": self.per_task,
+            "augment": self.augment,
             "embedder": self.embedder.name,
             "threshold": self.cosine,
             "test_time": self.test_time,
@@ -72,28 +77,32 @@ class Maker:
 
     Attributes:
         sources: the runs.
+        tasks: all that will be asked for; without test outputs, if these are not to be read.
         choice: what is wanted.
         report: is told what becomes of the attempts.
         renderers: make the prompts.
+        sandbox: runs solutions at other inputs; None: there are no such rows.
     """
 
     sources: Sequence[Source]
+    tasks: Sequence[Task]
     choice: Choice
     report: HindsightReport
     renderers: Renderers
+    sandbox: Sandbox | None
 
     def rows(self, task: Task) -> Iterator[Row]:
         """Yield the task's rows; those for sampling first."""
         choice, report = self.choice, self.report
-        if choice.test_time:
-            task = task.without_test_outputs()
         found = Scan(task, report).run(self.sources, choice.groups)
         report.tasks += 1
         report.rows_per_task.setdefault(task.id, 0)
         report.unknown_tests += any(example.output is None for example in task.test)
         rng = keyed_rng(choice.seed, task.content_hash, "hindsight")
-        for candidate in self._candidates(found, rng):
+        chosen = self._candidates(found, rng)
+        for candidate in chosen:
             yield from self._counted(self._sample_row(task, candidate))
+        yield from self._variants(task, [one for one in chosen if one.solves])
         if not choice.test_time:
             for step in self._steps(found, rng):
                 yield from self._counted(self._refine_row(task, step))
@@ -142,7 +151,7 @@ class Maker:
             self.report.too_long += 1
             return
         self.report.rows[row["kind"]] += 1
-        self.report.rows_per_task[row["task_id"]] += 1
+        self.report.rows_per_task[row["found_at"]] += 1
         self.report.rows_per_model[f"{row['model']}, {row['adapter'] or 'base'}, iteration {row['iteration']}"] += 1
         if row["bin"] is not None:
             self.report.bins[row["bin"]] += 1
@@ -153,6 +162,27 @@ class Maker:
         attempt = self.sources[index].archive.attempt(task, number)
         return self._row(index, relabel(task, attempt), attempt, candidate, ())
 
+    def _variants(self, task: Task, solutions: Sequence[Candidate]) -> Iterator[Row]:
+        """Yield rows that show solutions at other inputs; none twice, none where a rule is broken."""
+        if self.sandbox is None or not task.is_grid:
+            return
+        others = [one for one in self.tasks if one.is_grid and one.content_hash != task.content_hash]
+        rng = keyed_rng(self.choice.seed, task.content_hash, "augment")
+        drawn = draw_variants(task, solutions, others, self.choice.augment, rng)
+        did = self.sandbox.run([(one.candidate.source, one.inputs) for one in drawn], ENTRY_POINT)
+        seen = {(one.source, canonical_json(task_inputs(task))) for one in solutions}
+        for variant, outcomes in zip(drawn, did, strict=True):
+            index, number = variant.candidate.place
+            attempt = self.sources[index].archive.attempt(task, number)
+            if variant.name in seen or not variant.fits(outcomes, self.sources[index].configs[attempt.iteration].rules):
+                self.report.unfit += 1
+                continue
+            seen.add(variant.name)
+            row = self._row(index, labelled(variant.shown, outcomes), attempt, variant.candidate, (), variant)
+            train, test = variant.accuracies(outcomes)
+            self.report.variants += row is not None
+            yield from self._counted(row and row | {"train_accuracy": train, "test_accuracy": test})
+
     def _refine_row(self, task: Task, step: Refinement) -> Row | None:
         index, number = step.place
         archive = self.sources[index].archive
@@ -162,13 +192,22 @@ class Maker:
         return row and row | {"parent_accuracy": step.parent_accuracy, "bin": step.bin}
 
     def _row(
-        self, index: int, shown: Task, attempt: Attempt, candidate: Candidate, parents: Sequence[Attempt]
+        self,
+        index: int,
+        shown: Task,
+        attempt: Attempt,
+        candidate: Candidate,
+        parents: Sequence[Attempt],
+        variant: Variant | None = None,
     ) -> Row | None:
         """Return a row; None where its prompt does not fit the window."""
         renderer = self.renderers.of(index, attempt)
         sources = [parent.program.source for parent in parents if parent.program]
         program = Program(candidate.source)
-        order = order_of(self.choice.seed, attempt.task_hash, program, sources, len(shown.train))
+        task_hash = attempt.task_hash if variant is None else variant.task.content_hash
+        symmetry = None if variant is None or variant.symmetry is None else str(variant.symmetry)
+        others = [*sources, *([symmetry] if symmetry else [])]
+        order = order_of(self.choice.seed, task_hash, program, others, len(shown.train))
         rendered = renderer.render(*reorder(shown, parents, order))
         if rendered is None:
             return None
@@ -177,13 +216,15 @@ class Maker:
         return {
             "kind": "refine" if parents else "sample",
             "task_id": shown.id,
-            "task_hash": attempt.task_hash,
+            "task_hash": task_hash,
+            "found_at": shown.id if variant is None else variant.found_at,
             "prompt": [dict(message) for message in prompt.messages],
             "prefill": prompt.prefill,
             "completion": renderer.prompt_set.reply(candidate.source, prompt.prefill),
             "program": candidate.source,
             "program_hash": candidate.program_hash,
             "parents": sources,
+            "symmetry": symmetry,
             "train_accuracy": candidate.train_accuracy,
             "test_accuracy": candidate.test_accuracy,
             "parent_accuracy": None,

@@ -12,6 +12,7 @@ from soar.eligibility import Rule
 from soar.hindsight.report import HindsightReport
 from soar.program import Attempt
 from soar.records import input_hash
+from soar.sandbox.outcome import Limits
 from soar.search.config import SearchConfig
 from soar.search.run_folder import RunFolder
 from soar.task import Task, matches
@@ -101,6 +102,12 @@ class Source:
     archive: Archive
     configs: dict[int, SearchConfig]
     tasks: dict[str, Task]
+
+    @property
+    def limits(self) -> Limits:
+        """Of the programs, as in the search."""
+        config = next(iter(self.configs.values()))
+        return Limits(seconds=config.seconds, memory_mb=config.memory_mb)
 
     @classmethod
     def open(cls, path: Path, iteration: int | Literal["all"] | None) -> Source:

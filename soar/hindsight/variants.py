@@ -1,0 +1,82 @@
+"""More rows from a solution: whatever it gives at other inputs, it is right there too (hindsight, beyond SOAR).
+
+Half of the inputs are the task's own, turned, mirrored and recoloured, so that a model does not learn them by heart;
+half are those of other tasks that were searched, where it meets what works elsewhere. Measured: docs/training.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from soar.eligibility import Rule, broken_rules
+from soar.hindsight.scan import Candidate
+from soar.hindsight.symmetry import Symmetry
+from soar.program import Program
+from soar.records import task_inputs
+from soar.sandbox.outcome import Outcome
+from soar.task import Task, canonical_json, matches
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """A solution and the inputs at which it is to be run.
+
+    Attributes:
+        candidate: the solution.
+        found_at: id of the task that it solves.
+        task: the task whose inputs they are.
+        symmetry: how they were changed; None: not at all.
+        shown: the task with those inputs.
+    """
+
+    candidate: Candidate
+    found_at: str
+    task: Task
+    symmetry: Symmetry | None
+    shown: Task
+
+    @property
+    def inputs(self) -> list[Any]:
+        """Of the examples, then of the tests."""
+        return task_inputs(self.shown)
+
+    @property
+    def name(self) -> tuple[str, str]:
+        """Equal for variants that show the same."""
+        return self.candidate.source, canonical_json(self.inputs)
+
+    def accuracies(self, outcomes: Sequence[Outcome]) -> tuple[float, float | None]:
+        """The shares of the task's examples, and of its tests where they are known, that the program solves."""
+        if self.symmetry is not None:
+            return self.candidate.train_accuracy, self.candidate.test_accuracy
+        pairs = zip(outcomes, (*self.task.train, *self.task.test), strict=True)
+        solved = [matches(outcome.value, example.output) for outcome, example in pairs]
+        train, test = solved[: len(self.task.train)], solved[len(self.task.train) :]
+        known = all(example.output is not None for example in self.task.test)
+        return sum(train) / len(train), sum(test) / len(test) if known and test else None
+
+    def fits(self, outcomes: Sequence[Outcome], rules: Collection[Rule]) -> bool:
+        """Whether the program gave an output for every input and broke no rule."""
+        train, test = outcomes[: len(self.shown.train)], outcomes[len(self.shown.train) :]
+        ran = all(outcome.status == "ok" for outcome in outcomes)
+        return ran and not broken_rules(self.shown, Program(self.candidate.source), train, test, rules)
+
+
+def draw_variants(
+    task: Task, solutions: Sequence[Candidate], others: Sequence[Task], n: int, rng: np.random.Generator
+) -> list[Variant]:
+    """Return `n` variants of each solution of a task of grids: at its own inputs and at another task's, in turn."""
+    drawn = []
+    for solution in solutions:
+        for number in range(n):
+            if number % 2 and others:
+                other = others[int(rng.integers(len(others)))]
+                drawn.append(Variant(solution, task.id, other, None, other.without_test_outputs()))
+            else:
+                symmetry = Symmetry.draw(rng)
+                drawn.append(Variant(solution, task.id, task, symmetry, symmetry.task(task)))
+    return drawn
