@@ -25,6 +25,7 @@ SELECTIONS = {  # arm -> the paper's figure (14B, 3,000 samples on the training 
     "uniform": "32.38",
     "greedy": "34.30",
     "greedy-diverse": "36.46",
+    "correct-only, augmented": "",
 }
 REFINEMENTS = {  # arm -> the paper's figure (14B, 3,000 + 3,000)
     "no learning": "34.83",
@@ -32,8 +33,9 @@ REFINEMENTS = {  # arm -> the paper's figure (14B, 3,000 + 3,000)
     "uniform refinement rows": "42.67",
     "diverse refinement rows": "42.88",
 }
-OPTIONS = {
-    **{name: {"selection": name} for name in list(SELECTIONS)[1:]},
+OPTIONS: dict[str, dict[str, Any]] = {
+    **{name: {"selection": name} for name in list(SELECTIONS)[1:-1]},
+    "correct-only, augmented": {"selection": "correct-only", "augment": 8},
     "no refinement rows": {"refinement": "none"},
     "uniform refinement rows": {"refinement": "uniform"},
     "diverse refinement rows": {"refinement": "diverse"},
