@@ -32,8 +32,10 @@ BUDGET: dict[str, Any] = {"samples": 32, "refinements": 32}
 HEAD = ("model", "adapter", "iteration", "vote_c", "vote_weight")
 AS_TEXT = ("failures", "curve")
 DEFAULT_ROWS = LoopConfig.for_model("mini", {}).hindsight.rows()
+KS = (1, 8, 32)
 COLUMNS = {
     "sampled_pass@1": "pass@1",
+    "sampled_pass@8": "pass@8",
     "sampled_pass@32": "pass@32",
     "mean_solved": "solved by the vote",
     "oracle": "oracle",
@@ -148,8 +150,8 @@ def table(arms: Sequence[tuple[str, str | None]], found: Mapping[str, Mapping[in
             continue
         against = found.get(base or "", {})
         shared = sorted(mine.keys() & against.keys())
-        means = summarize(list(mine.values()), list(COLUMNS), (1, 32))
-        changes = differences([against[s] for s in shared], [mine[s] for s in shared], (1, 32)) if shared else {}
+        means = summarize(list(mine.values()), list(COLUMNS), KS)
+        changes = differences([against[s] for s in shared], [mine[s] for s in shared], KS) if shared else {}
         rows.append([arm, str(len(mine)), *(text(means[name], changes.get(name)) for name in COLUMNS)])
     return rows
 
