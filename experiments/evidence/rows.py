@@ -40,7 +40,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "uniform refinement rows": {"refinement": "uniform"},
     "diverse refinement rows": {"refinement": "diverse"},
 }
-PER_TASK = 4  # of each kind, in all arms: ten, mini's default, would be a quarter of an hour for each training
+PER_TASK = 4  # of each kind, in all arms: ten, mini's default, would make most trainings more than twice as long
 SAME = {"diverse refinement rows": "correct-only"}  # what mini learns from by default
 
 
@@ -77,8 +77,8 @@ def measure(cells: dict[str, Cells], tasks: Slices, seed: int) -> None:
                 cells[name].measure(arm, seed, partial(replace, one, label=arm))
                 continue
             place = RUNS / f"rows-{seed}" / arm.replace(" ", "-")
-            rows: dict[str, Any] = {"per_task": PER_TASK, **OPTIONS.get(arm, {})}
-            adapter = learned(tasks.training, place, seed, **rows) if arm in OPTIONS else None
+            options = OPTIONS.get(arm)
+            adapter = learned(tasks.training, place, seed, per_task=PER_TASK, **options) if options else None
             cells[name].measure(arm, seed, search_cell(group, place / name, 1000 + seed, adapter=adapter))
 
 

@@ -97,7 +97,8 @@ def make_dataset(
         sources = open_sources(runs, iteration, stack)
         sandbox = stack.enter_context(Sandbox(limits=sources[0].limits)) if augment else None
         tasks = [one.without_test_outputs() if test_time else one for one in tasks_of(sources)]
-        maker = Maker(sources, tasks, choice, report, Renderers(sources, model, stack, report.unmeasured), sandbox)
+        grids = [one for one in tasks if one.is_grid] if augment else []
+        maker = Maker(sources, grids, choice, report, Renderers(sources, model, stack, report.unmeasured), sandbox)
         rows = (row for task in _shown(tasks, progress) for row in maker.rows(task))
         return _written(rows), report
 

@@ -77,7 +77,7 @@ class Maker:
 
     Attributes:
         sources: the runs.
-        tasks: all that will be asked for; without test outputs, if these are not to be read.
+        grids: the tasks of grids among those asked for, whose inputs solutions of others are shown at.
         choice: what is wanted.
         report: is told what becomes of the attempts.
         renderers: make the prompts.
@@ -85,7 +85,7 @@ class Maker:
     """
 
     sources: Sequence[Source]
-    tasks: Sequence[Task]
+    grids: Sequence[Task]
     choice: Choice
     report: HindsightReport
     renderers: Renderers
@@ -164,16 +164,16 @@ class Maker:
 
     def _variants(self, task: Task, solutions: Sequence[Candidate]) -> Iterator[Row]:
         """Yield rows that show solutions at other inputs; none twice, none where a rule is broken."""
-        if self.sandbox is None or not task.is_grid:
+        if self.sandbox is None or not solutions or not task.is_grid:
             return
-        others = [one for one in self.tasks if one.is_grid and one.content_hash != task.content_hash]
+        others = [one for one in self.grids if one is not task]
+        attempts = {one.place: self.sources[one.place[0]].archive.attempt(task, one.place[1]) for one in solutions}
         rng = keyed_rng(self.choice.seed, task.content_hash, "augment")
         drawn = draw_variants(task, solutions, others, self.choice.augment, rng)
         did = self.sandbox.run([(one.candidate.source, one.inputs) for one in drawn], ENTRY_POINT)
         seen = {(one.source, canonical_json(task_inputs(task))) for one in solutions}
         for variant, outcomes in zip(drawn, did, strict=True):
-            index, number = variant.candidate.place
-            attempt = self.sources[index].archive.attempt(task, number)
+            index, attempt = variant.candidate.place[0], attempts[variant.candidate.place]
             if variant.name in seen or not variant.fits(outcomes, self.sources[index].configs[attempt.iteration].rules):
                 self.report.unfit += 1
                 continue

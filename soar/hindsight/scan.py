@@ -106,8 +106,7 @@ class Source:
     @property
     def limits(self) -> Limits:
         """Of the programs, as in the search."""
-        config = next(iter(self.configs.values()))
-        return Limits(seconds=config.seconds, memory_mb=config.memory_mb)
+        return next(iter(self.configs.values())).limits
 
     @classmethod
     def open(cls, path: Path, iteration: int | Literal["all"] | None) -> Source:

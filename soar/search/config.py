@@ -9,6 +9,7 @@ from pydantic import Field
 from soar.eligibility import RULES, Rule
 from soar.errors import SoarError
 from soar.options import Options
+from soar.sandbox.outcome import Limits
 from soar.search.selectors import SelectorName
 from soar.voting import Weighting
 
@@ -79,3 +80,8 @@ class SearchConfig(Options):
     few_shot: str | None = None
     iteration: int = Field(0, ge=0)
     rules: tuple[Rule, ...] = RULES
+
+    @property
+    def limits(self) -> Limits:
+        """Of the programs that are run."""
+        return Limits(seconds=self.seconds, memory_mb=self.memory_mb)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from soar.archive_writer import ArchiveWriter
 from soar.events import told_to
 from soar.models.base import LanguageModel
-from soar.sandbox import Limits, Sandbox
+from soar.sandbox import Sandbox
 from soar.search.config import ConfigError, SearchConfig
 from soar.search.cost import worst_case, worst_case_text
 from soar.search.engine import make_asker, run_engine
@@ -47,9 +47,8 @@ def run_session(
     temporary = _TemporaryFolder() if run is None else None
     folder = RunFolder(Path(temporary.path if temporary else run or "").absolute())
     with ExitStack() as stack:
-        limits = Limits(seconds=config.seconds, memory_mb=config.memory_mb)
         # The sandbox comes first: its process should be small and begin before a model brings torch.
-        sandbox = stack.enter_context(Sandbox(workers=config.workers, limits=limits))
+        sandbox = stack.enter_context(Sandbox(workers=config.workers, limits=config.limits))
         opened = _open(model, stack)
         trained = _load(opened, adapter)
         if stop is not None:
