@@ -3,7 +3,7 @@
     python experiments/tune_loop.py runs/loops --setting scope=current --setting scope=all,selection=greedy,epochs=3
 
 Tasks and seeds are those of tune_mini.py, which finds the options of a single training. Settings are options of
-hindsight and of training. Kill it at any time and give the same command again: it goes on where it was.
+hindsight, of search and of training. Kill it at any time and give the same command again: it goes on where it was.
 RUN/results.json has a row per seed, setting, round and group of tasks.
 """
 
@@ -22,6 +22,8 @@ from rich.console import Console
 
 import soar
 from soar.loop_config import HindsightConfig
+from soar.options import Options
+from soar.search import SearchConfig
 from soar.slices import readable_by_mini
 from soar.training import TrainingConfig
 
@@ -45,12 +47,12 @@ def main(
     for seed in range(seeds):
         for text in setting:
             given = dict(item.split("=") for item in text.split(","))
-            of_rows = {name: given.pop(name) for name in list(given) if name in HindsightConfig.model_fields}
+            of_rows, of_search = taken(given, HindsightConfig), taken(given, SearchConfig)
             options = {name: json.loads(value) for name, value in given.items()}
             report = soar.iterate(
                 rest[:tasks], held_out=rest[tasks : tasks + held_out], run=run / text / f"seed-{seed}", seed=seed,
                 iterations=rounds, samples=32, refinements=32, progress=False,
-                hindsight=of_rows, training=TrainingConfig.for_model("mini", seed=seed, **options),
+                **of_search, hindsight=of_rows, training=TrainingConfig.for_model("mini", seed=seed, **options),
             )  # fmt: skip
             Console(width=160).print(text, report)
             for one in report.rounds:
@@ -59,6 +61,11 @@ def main(
                 }
                 found.append({"setting": text, "seed": seed, "tasks": one.set, "round": one.number, **figures})
             (run / "results.json").write_text(json.dumps(found, indent=1) + "\n")
+
+
+def taken(given: dict[str, str], options: type[Options]) -> dict[str, Any]:
+    """Take those that are options of a kind out of what was given."""
+    return {name: given.pop(name) for name in list(given) if name in options.model_fields}
 
 
 if __name__ == "__main__":

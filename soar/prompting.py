@@ -25,7 +25,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import jinja2
-from pydantic import BaseModel, ConfigDict, PositiveInt, ValidationError
+from pydantic import BaseModel, ConfigDict, NonNegativeFloat, PositiveInt, ValidationError
 
 from soar.errors import SoarError
 from soar.models.base import Message, Prompt
@@ -47,6 +47,7 @@ class Settings(BaseModel):
         grids_only: its templates cannot show values other than grids.
         parents: most attempts that its refinement prompt can show.
         max_tokens: longest reply worth asking for.
+        temperature: at which tokens are drawn; 0 means greedy.
         samples_per_request: completions of the sampling prompt in one request.
     """
 
@@ -56,6 +57,7 @@ class Settings(BaseModel):
     grids_only: bool = False
     parents: PositiveInt = 1
     max_tokens: PositiveInt = 2048
+    temperature: NonNegativeFloat = 1.0
     samples_per_request: PositiveInt = 32
 
 

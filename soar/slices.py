@@ -8,7 +8,7 @@ from itertools import compress
 from typing import Any, cast
 
 from soar.datasets import TaskSet
-from soar.models.base import LanguageModel, Prompt, Sampling
+from soar.models.base import LanguageModel, Prompt
 from soar.program import Attempt, Program
 from soar.prompting import PromptSet, load_prompt_set
 from soar.sandbox.outcome import Outcome
@@ -49,7 +49,7 @@ def readable(tasks: Mapping[str, Task], model: LanguageModel) -> TaskSet:
 
 def fitting(prompts: Sequence[Prompt], prompt_set: PromptSet, model: LanguageModel) -> list[bool]:
     """Return which prompts leave room in a model's window for a program; all, where lengths or window are not known."""
-    asker = Asker(model, Sampling(min_p=0.0), None)
+    asker = Asker(model, None)
     return [length is None for length in asker.overlong(prompts, prompt_set.settings.max_tokens)]
 
 

@@ -28,7 +28,7 @@ def test_a_budget_can_be_raised(tmp_path: Path) -> None:
     ("change", "message"),
     [
         ({"seed": 1}, "seed was 0 and is now 1"),
-        ({"temperature": 0.5}, r"temperature was 1\.0 and is now 0\.5"),
+        ({"temperature": 0.5}, r"temperature was None and is now 0\.5"),
         ({"islands": 2}, "islands was 4 and is now 2"),
         ({"prompt_set": "values"}, "prompt_set was 'soar' and is now 'values'"),
         ({"model": ScriptedModel(script, name="other")}, "model was 'scripted' and is now 'other'"),

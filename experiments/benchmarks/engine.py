@@ -33,8 +33,9 @@ from typing import Any
 from soar.archive_writer import ArchiveWriter
 from soar.models.base import Capabilities, Completion, Prompt, Reply, Sampling
 from soar.sandbox.outcome import Outcome, ProgramError
+from soar.search.asking import Asker
 from soar.search.config import SearchConfig
-from soar.search.engine import make_asker, search_all
+from soar.search.engine import search_all
 from soar.search.planning import make_plan
 from soar.search.progress import Progress, Snapshot
 from soar.search.run_folder import RunFolder
@@ -215,7 +216,7 @@ def measure(count: int, per_task: int, folder: Path) -> dict[str, Any]:
         "early_stop": per_task + 1,
     }  # fmt: skip
     config, tasks, model = SearchConfig.of(options), _tasks(count), SimulatedModel()
-    asker = make_asker(model, config)
+    asker = Asker(model, config.concurrency)
     plan = make_plan({task.id: task for task in tasks}, asker, config)
     run, progress = RunFolder(folder), Progress(count, count * per_task, {})
     loop, growth = JumpingLoop(), Growth(run.archive, progress, count * per_task // POINTS)

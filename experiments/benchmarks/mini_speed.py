@@ -101,10 +101,13 @@ def parts(tasks: TaskSet) -> dict[str, float]:
     torch.set_num_threads(1)
     config = json.loads((WEIGHTS / "config.json").read_text())
     decoder, prompts = Decoder(config, load_file(WEIGHTS / "model.safetensors")), load_prompt_set("mini")
-    samples = prompts.settings.samples_per_request
+    wanted = prompts.settings
+    samples = wanted.samples_per_request
     refinements: int = SearchConfig.model_fields["refinements_per_request"].default
     names = ("prompt", f"request of {samples} samples", f"request of {refinements} refinements")
-    drawing: dict[str, Any] = {"seed": 0, "temperature": 1.0, "min_p": 0.05, "max_tokens": prompts.settings.max_tokens}
+    drawing: dict[str, Any] = {
+        "seed": 0, "temperature": wanted.temperature, "min_p": 0.05, "max_tokens": wanted.max_tokens,
+    }  # fmt: skip
     sums = dict.fromkeys(names, 0.0)
     with closing(MiniModel(workers=1)) as model:
         for task in tasks.values():

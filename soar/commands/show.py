@@ -104,7 +104,7 @@ def _show_run(run: str, id: str | None, every: bool) -> None:
 def _show_prompt(task: Task, model_name: str, prompt_set: str | None) -> None:
     from soar.models import open_model
     from soar.search.config import SearchConfig
-    from soar.search.planning import max_tokens, prompt_sets_for
+    from soar.search.planning import prompt_sets_for, sampling
 
     config = SearchConfig.of({"prompt_set": prompt_set})
     with closing(open_model(model_name)) as model:
@@ -115,5 +115,5 @@ def _show_prompt(task: Task, model_name: str, prompt_set: str | None) -> None:
     typer.echo(prompt.text)
     length = "unknown number of" if tokens is None else str(tokens[0])
     window = model.capabilities.context_length
-    room = "" if window is None else f", {max_tokens(config, chosen)} more for the reply, window of {window}"
+    room = "" if window is None else f", {sampling(config, chosen).max_tokens} more for the reply, window of {window}"
     typer.echo(f"-- {task.id}, prompt set {chosen.name}: {length} tokens{room}", err=True)

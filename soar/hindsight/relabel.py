@@ -10,7 +10,7 @@ from typing import Any
 from soar.hindsight.scan import Source
 from soar.hindsight.symmetry import Symmetry
 from soar.models import open_model
-from soar.models.base import LanguageModel, Prompt, Sampling
+from soar.models.base import LanguageModel, Prompt
 from soar.program import Attempt, Program
 from soar.prompting import PromptError, PromptSet, load_prompt_set
 from soar.records import hashes, task_inputs
@@ -19,7 +19,7 @@ from soar.sandbox import Sandbox
 from soar.sandbox.outcome import Outcome
 from soar.search.asking import Asker
 from soar.search.keys import keyed_rng
-from soar.search.planning import fitting_prompt, max_tokens
+from soar.search.planning import fitting_prompt, sampling
 from soar.task import Example, Task
 
 
@@ -149,7 +149,7 @@ class Renderers:
                     f"prompt set {prompt_set.name} has changed since the search in {source.folder.path} used it, so "
                     "the rows would not be what the model is asked: restore its files, or search again"
                 )
-            asker, limit = self._asker(attempt.model), max_tokens(config, prompt_set)
+            asker, limit = self._asker(attempt.model), sampling(config, prompt_set).max_tokens
             self.known[key] = Renderer(prompt_set, limit, asker, config.drop_examples)
         return self.known[key]
 
@@ -171,4 +171,4 @@ class Renderers:
         else:
             model = self.model
         known = model.capabilities.context_length is not None and model.count_tokens([]) is not None
-        return Asker(model, Sampling(min_p=0.0), None) if known else None
+        return Asker(model, None) if known else None

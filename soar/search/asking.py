@@ -19,18 +19,16 @@ class Asker:
 
     Args:
         model: the model.
-        sampling: how tokens are drawn; `max_tokens` comes with each request.
         concurrency: requests at once; None: what the model asks for.
     """
 
-    def __init__(self, model: LanguageModel, sampling: Sampling, concurrency: int | None) -> None:
+    def __init__(self, model: LanguageModel, concurrency: int | None) -> None:
         self.model = model
-        self.sampling = sampling
         self.concurrency = concurrency or model.capabilities.max_concurrency
         self.places = Places(self.concurrency)
 
     async def ask(
-        self, prompt: Prompt, n: int, max_tokens: int, seed: int, chain: int, stopped: Callable[[], bool]
+        self, prompt: Prompt, n: int, sampling: Sampling, seed: int, chain: int, stopped: Callable[[], bool]
     ) -> Reply | None:
         """Return `n` completions, from several requests where the model gives one at a time.
 
@@ -40,7 +38,6 @@ class Asker:
         Raises:
             ModelError: the model could not answer, or not with `n` completions.
         """
-        sampling = replace(self.sampling, max_tokens=max_tokens)
         prompt, begun = self._understood(prompt), False
 
         async def send(count: int, seed: int) -> Reply | None:
@@ -71,11 +68,12 @@ class Asker:
             )
         return replace(reply, completions=tuple(_storable(completion) for completion in reply.completions))
 
-    def missing(self, prompt_sets: Iterable[PromptSet]) -> dict[str, str]:
-        """Return what this search does without, and what that means: to be said once, before it begins."""
+    def missing(self, prompt_sets: Iterable[PromptSet], drawings: Iterable[Sampling]) -> dict[str, str]:
+        """Return what a search of these draws does without, and what that means: to be said once, before it begins."""
         able, found = self.model.capabilities, dict[str, str]()
-        if self.sampling.min_p > 0 and self.sampling.temperature > 0 and not able.min_p:
-            found["no min-p"] = f"{self.model.name} draws tokens without min_p={self.sampling.min_p:g}"
+        min_p = max((one.min_p for one in drawings if one.temperature > 0), default=0)
+        if min_p > 0 and not able.min_p:
+            found["no min-p"] = f"{self.model.name} draws tokens without min_p={min_p:g}"
         if not able.seed:
             found["no seed"] = f"{self.model.name} takes no seed: the same call asks the same, and gets other programs"
         if not able.n:

@@ -37,7 +37,7 @@ class SearchConfig(Options):
         rex_c: C of REx (paper: 20), also of the crossover.
         vote_c: worth of the examples in the vote (paper: 1,000).
         vote_weight: "sum" (paper), "appendix", "majority" or "best", see `soar.voting.vote`.
-        temperature: of the model (paper: 1.0).
+        temperature: of the model; None: the prompt set's (paper: 1.0; `mini` draws at 1.3).
         min_p: of the model (paper: 0.05).
         max_tokens: longest reply; None: the prompt set's.
         seconds: time limit of one program on one input (authors' code: a few seconds).
@@ -68,7 +68,7 @@ class SearchConfig(Options):
     rex_c: float = Field(20, ge=0)
     vote_c: float = Field(1000, ge=0)
     vote_weight: Weighting = "sum"
-    temperature: float = Field(1.0, ge=0)
+    temperature: float | None = Field(None, ge=0)
     min_p: float = Field(0.05, ge=0, le=1)
     max_tokens: int | None = Field(None, ge=1)
     seconds: float = Field(2.0, gt=0)

@@ -9,7 +9,7 @@ from soar.models.completions import estimated_tokens
 from soar.models.prices import Prices
 from soar.search.asking import Asker
 from soar.search.config import SearchConfig
-from soar.search.planning import Plan, max_tokens
+from soar.search.planning import Plan, sampling
 from soar.search.task_search import island_budget
 
 
@@ -42,7 +42,7 @@ def worst_case(plan: Plan, asker: Asker, config: SearchConfig) -> WorstCase:
     prompts = [prompt for _, _, prompt in plan.work]
     lengths = asker.model.count_tokens(prompts) or [estimated_tokens(prompt.text) for prompt in prompts]
     for (_, prompt_set, _), length in zip(plan.work, lengths, strict=True):
-        limit = max_tokens(config, prompt_set)
+        limit = sampling(config, prompt_set).max_tokens
         size = config.samples_per_request or prompt_set.settings.samples_per_request
         shares = [island_budget(config.refinements, config.islands, island) for island in range(config.islands)]
         samples, refinements = config.samples, config.refinements

@@ -9,21 +9,13 @@ import threading
 import time
 from collections.abc import Coroutine, Generator
 
-from soar.models.base import LanguageModel, Sampling
-from soar.search.asking import Asker
 from soar.search.budget import Ledger, TaskState, make_budget
-from soar.search.config import SearchConfig
-from soar.search.planning import Plan, max_tokens
+from soar.search.planning import Plan, sampling
 from soar.search.progress import Progress, Snapshot
 from soar.search.run_folder import RunFolder
 from soar.search.task_search import Bench, TaskSearch
 
 SNAPSHOT_SECONDS = 0.5
-
-
-def make_asker(model: LanguageModel, config: SearchConfig) -> Asker:
-    """The model with the config's sampling and concurrency."""
-    return Asker(model, Sampling(config.temperature, config.min_p), config.concurrency)
 
 
 class _EngineThread(threading.Thread):
@@ -129,8 +121,8 @@ class _Rounds:
                 self.bench.asker.places.longest_first = True  # no task is left to begin
                 return
             if number == 0 or granted > self.states[hash].granted:
-                limit = max_tokens(self.bench.config, prompt_set)
-                search = TaskSearch(task, prompt_set, limit, self.bench, prompt, granted, self.counted[hash])
+                drawing = sampling(self.bench.config, prompt_set)
+                search = TaskSearch(task, prompt_set, drawing, self.bench, prompt, granted, self.counted[hash])
                 if self.bench.progress.stop() or not await _search_one(search, number, self.folder):
                     await self.ledger.close()
                     return

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from soar.errors import SoarError
-from soar.models.base import LanguageModel, Prompt
+from soar.models.base import LanguageModel, Prompt, Sampling
 from soar.program import Attempt
 from soar.prompting import PromptSet, load_prompt_set, without_largest
 from soar.search.asking import Asker
@@ -109,7 +109,7 @@ def _refuse_few_shot(plan: Plan, config: SearchConfig) -> None:
 def _note_overlong(plan: Plan, asker: Asker, config: SearchConfig, start: int) -> None:
     part = plan.work[start : start + COUNTED_AT_ONCE]
     places = {item[0].id: start + place for place, item in enumerate(part)}
-    limits = {item[1].name: max_tokens(config, item[1]) for item in part}
+    limits = {item[1].name: sampling(config, item[1]).max_tokens for item in part}
     for set_name, limit in limits.items():
         same = [item for item in part if item[1].name == set_name]
         for item, length in zip(same, asker.overlong([item[2] for item in same], limit), strict=True):
@@ -142,6 +142,8 @@ def fitting_prompt(
     return None
 
 
-def max_tokens(config: SearchConfig, prompt_set: PromptSet) -> int:
-    """The longest reply: the config's, else the prompt set's."""
-    return config.max_tokens or prompt_set.settings.max_tokens
+def sampling(config: SearchConfig, prompt_set: PromptSet) -> Sampling:
+    """How replies are drawn: as the config says, else as the prompt set wants it."""
+    wanted = prompt_set.settings
+    temperature = wanted.temperature if config.temperature is None else config.temperature
+    return Sampling(temperature, config.min_p, config.max_tokens or wanted.max_tokens)

@@ -16,11 +16,12 @@ from soar.archive_writer import ArchiveWriter
 from soar.events import told_to
 from soar.models.base import LanguageModel
 from soar.sandbox import Sandbox
+from soar.search.asking import Asker
 from soar.search.config import ConfigError, SearchConfig
 from soar.search.cost import worst_case, worst_case_text
-from soar.search.engine import make_asker, run_engine
+from soar.search.engine import run_engine
 from soar.search.few_shot import find_pool, freeze
-from soar.search.planning import make_plan
+from soar.search.planning import make_plan, sampling
 from soar.search.progress import Progress, Snapshot
 from soar.search.progress_bar import say
 from soar.search.results import SearchResults
@@ -53,7 +54,7 @@ def run_session(
         trained = _load(opened, adapter)
         if stop is not None:
             stop.check(opened)
-        asker = make_asker(opened, config)
+        asker = Asker(opened, config.concurrency)
         plan = make_plan(wanted, asker, config)
         if trained is not None:
             trained.check(opened.name, plan.prompt_sets)
@@ -70,7 +71,8 @@ def run_session(
         if raised:
             note("budget raised", raised)
         stack.enter_context(told_to(note))
-        for kind, meaning in asker.missing(plan.prompt_sets.values()).items():
+        drawn = [sampling(config, prompt_set) for prompt_set in plan.prompt_sets.values()]
+        for kind, meaning in asker.missing(plan.prompt_sets.values(), drawn).items():
             say(f"{kind}: {meaning}")
             folder.log({"missing": kind, "detail": meaning})
         if opened.capabilities.prices is not None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
 from soar.archive_writer import ArchiveWriter
-from soar.models.base import Completion, Prompt
+from soar.models.base import Completion, Prompt, Sampling
 from soar.program import Attempt, Phase, Program
 from soar.prompting import PromptSet
 from soar.records import Judge, Record, Request, hashes, prompt_hash, request_key, task_inputs
@@ -86,13 +86,14 @@ class TaskSearch:
 
     Attributes:
         refinements: what the task may have made by the end of this round, those of earlier rounds included.
+        drawing: how replies are drawn.
         counted: per island (None: sampling) the requests that `Bench.progress` knows of; goes from round to round.
         completions, best, solving: see `soar.search.budget.TaskState`.
     """
 
     task: Task
     prompt_set: PromptSet
-    max_tokens: int
+    drawing: Sampling
     bench: Bench
     prompt: Prompt
     refinements: int
@@ -118,7 +119,7 @@ class TaskSearch:
         self.input_hashes = hashes(self.inputs)
         self.showing = Showing(
             self.task, self.prompt_set, self.prompt, self.bench.progress.dropped.get(self.task.id, 0),
-            self.bench.asker, self.max_tokens, config.drop_examples, self.bench.few_shot,
+            self.bench.asker, self.drawing.max_tokens, config.drop_examples, self.bench.few_shot,
         )  # fmt: skip
         self.finished = self.bench.archive.finished(self.task.content_hash, config.iteration)
         async with self.group as group:
@@ -251,7 +252,7 @@ class TaskSearch:
             adapter=model.adapter,
             prompt_set=f"{self.prompt_set.name}:{self.prompt_set.hash}",
         )
-        reply = await bench.asker.ask(shown.prompt, n, self.max_tokens, request.seed, chain, bench.progress.stop)
+        reply = await bench.asker.ask(shown.prompt, n, self.drawing, request.seed, chain, bench.progress.stop)
         if reply is None:
             return None
         async with asyncio.TaskGroup() as group:
