@@ -52,7 +52,7 @@ def iterate(
     ] = None,
     selection: Annotated[
         str | None,
-        typer.Option(help="Of sampling rows: correct-only (mini's), uniform, greedy, greedy-diverse (the paper's)."),
+        typer.Option(help="Of sampling rows: greedy-diverse (the paper's, and mini's), greedy, uniform, correct-only."),
     ] = None,
     refinement: Annotated[
         str | None, typer.Option(help="Of refinement rows: uniform, diverse (the paper's, and mini's), none.")
@@ -93,8 +93,8 @@ def iterate(
     """Let a model get better at a set of tasks: search, learn from the attempts in hindsight, train, search again.
 
     Each round searches the training tasks, makes rows of the attempts (a program is always a right answer to the task
-    that its own outputs make; mini learns from its solutions alone), and trains a LoRA adapter on them. Everything
-    lands in --run, with a report.md that each stage renews. Kill it whenever you like: the same command goes on.
+    that its own outputs make), and trains a LoRA adapter on them. Everything lands in --run, with a report.md that
+    each stage renews. Kill it whenever you like: the same command goes on.
 
     Examples: `soar iterate --iters 4` · `soar iterate --tasks arc-agi-1/training --target my.jsonl --ttt 2`
     """
