@@ -16,6 +16,7 @@ import os
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 import json
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Annotated, Any
@@ -37,7 +38,9 @@ from soar.training import Adapter, TrainingConfig, train
 
 BASE = "base"
 ROWS = LoopConfig.for_model("mini", {}).hindsight.rows()
-OF_ROWS = {"per_task": int, "augment": int, "selection": str, "refinement": str}
+OF_ROWS: dict[str, Callable[[str], Any]] = {
+    "per_task": int, "augment": int, "move_inputs": json.loads, "selection": str, "refinement": str,
+}  # fmt: skip
 KS = (1, 8, 32)
 SHOWN = ("sampled_pass@1", "sampled_pass@8", "sampled_pass@32", "mean_solved")
 FIGURES = (*SHOWN, "oracle", "examples_solved")
@@ -55,11 +58,12 @@ def main(
     held_out: Annotated[int, typer.Option(help="Tasks that are searched only.")] = 71,
     samples: Annotated[int, typer.Option(help="Per task and search.")] = 32,
     refinements: Annotated[int, typer.Option(help="Per task and search.")] = 32,
+    temperature: Annotated[float | None, typer.Option(help="Of all searches; without it, mini's.")] = None,
 ) -> None:
     """Tune."""
     rest = readable_by_mini(soar.load_tasks("arc-agi-1/training"))[first:]
     groups = {"learned": rest[:tasks], "held out": rest[tasks : tasks + held_out]}
-    budget: dict[str, Any] = {"samples": samples, "refinements": refinements}
+    budget: dict[str, Any] = {"samples": samples, "refinements": refinements, "temperature": temperature}
     found: dict[str, dict[str, list[Evaluation]]] = {}
     report: list[dict[str, Any]] = []
     for seed in range(seeds):

@@ -20,7 +20,7 @@ from soar.task import Task, canonical_json
 TaskSource = Task | Mapping[str, Task] | Iterable[Task]
 SHOWN = 12  # overlapping tasks named in a message
 # What `mini` learns from, found by measurement on ARC-AGI-1 training tasks: docs/training.md.
-MINI_ROWS: dict[str, Any] = {"scope": "all", "per_task": 8}
+MINI_ROWS: dict[str, Any] = {"selection": "correct-only", "scope": "all", "per_task": 10}
 
 
 class LoopError(SoarError):
@@ -35,6 +35,7 @@ class HindsightConfig(Options):
         refinement: of refinement rows: "uniform", "diverse" (paper), "none".
         per_task: most rows of a kind per task and round (paper: 50).
         augment: rows more for each solution, at other inputs; see `make_dataset` (paper: none).
+        move_inputs: show programs that solve nothing at changed inputs; see `make_dataset` (paper: no).
         scope: attempts that rows come from: of the "current" round (the authors' code), or of "all" rounds so far
             (the paper's algorithm 3).
         embedder: what measures how alike two programs are: "ngrams" needs no download.
@@ -45,6 +46,7 @@ class HindsightConfig(Options):
     refinement: Literal["uniform", "diverse", "none"] = "diverse"
     per_task: int = Field(50, ge=1)
     augment: int = Field(0, ge=0)
+    move_inputs: bool = False
     scope: Literal["current", "all"] = "current"
     embedder: str = "ngrams"
     threshold: float | None = Field(None, ge=-1, le=1)

@@ -156,6 +156,28 @@ def test_solutions_at_other_inputs_are_right_and_new(run: Path) -> None:
     assert make_dataset(run, augment=4, **options)[0].to_list() == dataset.to_list()
 
 
+def test_programs_that_solve_nothing_can_be_shown_at_changed_inputs(run: Path) -> None:
+    options: dict[str, Any] = {"per_task": 8, "threshold": 1.0}
+    dataset, report = make_dataset(run, move_inputs=True, **options)
+    plain = make_dataset(run, **options)[0].to_list()
+    moved = [row for row in dataset if row["symmetry"]]
+    solved = [row for row in plain if row["test_accuracy"] == row["train_accuracy"] == 1]
+    assert [row for row in dataset if row not in moved] == solved and 0 < len(solved) < len(plain)
+    assert len(moved) == report.variants and len(moved) + report.unfit == len(plain) - len(solved)
+    assert all(row["train_accuracy"] < 1 or row["test_accuracy"] < 1 for row in moved)
+    assert {row["program"] for row in moved} <= {row["program"] for row in plain}
+    for row in moved:
+        changed = Symmetry.parse(row["symmetry"]).task(TASKS[row["task_id"]])
+        inputs = [example.input for example in (*changed.train, *changed.test)]
+        (outcomes,) = sandbox().run([(row["program"], inputs)])
+        examples = [Example(given, one.value) for given, one in zip(inputs, outcomes, strict=True)]
+        prompts = {
+            load_prompt_set("soar").render(Task("t", order, changed.test)).text
+            for order in itertools.permutations(examples[:3])
+        }
+        assert row["prompt"][0]["content"] in prompts
+
+
 def with_answers(run: Path, target: Path, answer: Any) -> Path:
     """A copy of a run whose tasks have this answer, or none."""
     shutil.copytree(run, target)

@@ -28,6 +28,9 @@ def dataset(
     refinement: Annotated[str, typer.Option(help="Refinements: diverse, uniform, none.")] = "diverse",
     per_task: Annotated[int, typer.Option(help="Most rows of each kind that a task may have.")] = 50,
     augment: Annotated[int, typer.Option(help="Rows more for each solution: what it gives at other inputs.")] = 0,
+    move_inputs: Annotated[
+        bool, typer.Option("--move-inputs", help="Show programs that solve nothing at turned and recoloured inputs.")
+    ] = False,
     embedder: Annotated[
         str,
         typer.Option(help="Finds near-duplicates: ngrams, coderank (the paper's), or a sentence-transformers model."),
@@ -67,7 +70,13 @@ def dataset(
         raise DatasetError("--picture draws the task of a row: name one with --row")
     chosen: Any = iteration if iteration in (None, "all") else int(iteration)
     options: dict[str, Any] = {"selection": selection, "refinement": refinement, "model": model, "seed": seed}
-    limits: dict[str, Any] = {"per_task": per_task, "augment": augment, "embedder": embedder, "threshold": threshold}
+    limits: dict[str, Any] = {
+        "per_task": per_task,
+        "augment": augment,
+        "move_inputs": move_inputs,
+        "embedder": embedder,
+        "threshold": threshold,
+    }
     made, report = make_dataset(runs, iteration=chosen, test_time=test_time, **options, **limits)
     console = Console()
     if row is not None:

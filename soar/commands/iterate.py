@@ -50,9 +50,13 @@ def iterate(
         int | None,
         typer.Option(help="Rows more for each solution: what it gives at other inputs; likewise."),
     ] = None,
+    move_inputs: Annotated[
+        bool | None,
+        typer.Option(help="Show programs that solve nothing at turned, mirrored and recoloured inputs; likewise."),
+    ] = None,
     selection: Annotated[
         str | None,
-        typer.Option(help="Of sampling rows: greedy-diverse (the paper's, and mini's), greedy, uniform, correct-only."),
+        typer.Option(help="Of sampling rows: correct-only (mini's), uniform, greedy, greedy-diverse (the paper's)."),
     ] = None,
     refinement: Annotated[
         str | None, typer.Option(help="Of refinement rows: uniform, diverse (the paper's, and mini's), none.")
@@ -93,8 +97,8 @@ def iterate(
     """Let a model get better at a set of tasks: search, learn from the attempts in hindsight, train, search again.
 
     Each round searches the training tasks, makes rows of the attempts (a program is always a right answer to the task
-    that its own outputs make), and trains a LoRA adapter on them. Everything lands in --run, with a report.md that
-    each stage renews. Kill it whenever you like: the same command goes on.
+    that its own outputs make; mini learns from its solutions alone), and trains a LoRA adapter on them. Everything
+    lands in --run, with a report.md that each stage renews. Kill it whenever you like: the same command goes on.
 
     Examples: `soar iterate --iters 4` · `soar iterate --tasks arc-agi-1/training --target my.jsonl --ttt 2`
     """
@@ -108,8 +112,8 @@ def iterate(
     changes = {"seed": seed, "epochs": epochs, "learning_rate": learning_rate, "rank": rank}
     training = TrainingConfig.for_model(model, **{name: value for name, value in changes.items() if value is not None})
     hindsight = {
-        "per_task": per_task, "augment": augment, "selection": selection, "refinement": refinement, "scope": scope,
-        "embedder": embedder,
+        "per_task": per_task, "augment": augment, "move_inputs": move_inputs, "selection": selection,
+        "refinement": refinement, "scope": scope, "embedder": embedder,
     }  # fmt: skip
     options: dict[str, Any] = {
         "iterations": iterations, "ttt": ttt, "samples": samples, "refinements": refinements, "seed": seed,

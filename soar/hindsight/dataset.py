@@ -44,6 +44,7 @@ def make_dataset(
     refinement: RefinementSelection = "diverse",
     per_task: int = 50,
     augment: int = 0,
+    move_inputs: bool = False,
     embedder: str | Embedder = "ngrams",
     threshold: float | None = None,
     test_time: bool = False,
@@ -57,8 +58,8 @@ def make_dataset(
     completion. Row of kind "refine": the prompt that shows the task itself and a program that does not solve it; the
     completion is one that it was refined into and that solves all examples and test inputs. No prompt holds a solved
     example before the task; the order of the examples is shuffled in each row. Columns: kind, task_id, task_hash,
-    prompt (messages), prefill, completion, program, program_hash, parents (sources), found_at (the task that an
-    augmented row's program solves), symmetry (by which its inputs were changed), train_accuracy, test_accuracy,
+    prompt (messages), prefill, completion, program, program_hash, parents (sources), found_at (the task that a
+    row's program was found at), symmetry (by which its inputs were changed), train_accuracy, test_accuracy,
     parent_accuracy, bin, model, adapter, iteration, prompt_set ("name:hash"). Accuracies are those at the task itself.
 
     The same arguments and archives give the same rows. One task is in memory at a time; the dataset is a file, which
@@ -73,6 +74,8 @@ def make_dataset(
         per_task: most rows of each kind that a task may have (paper: 50).
         augment: rows more for each solution among those for sampling, which show what it gave at other inputs: the
             task's own, turned, mirrored and recoloured, and those of another task, in turn (paper: none). Grids only.
+        move_inputs: show programs that do not solve their task at its inputs turned, mirrored and recoloured, not at
+            these themselves (paper: no). Grids only.
         embedder: what near-duplicate solutions are found with: see `soar.hindsight.embedding.load_embedder`.
         threshold: cosine above which two solutions count as one; None: the embedder's.
         test_time: make rows for target tasks without reading their test outputs: the best half of "greedy-diverse", or
@@ -91,11 +94,11 @@ def make_dataset(
     _check(selection, refinement, per_task, augment, test_time)
     if isinstance(embedder, str):
         embedder = load_embedder(embedder)
-    choice = Choice(selection, refinement, per_task, augment, embedder, threshold, test_time, seed)
+    choice = Choice(selection, refinement, per_task, augment, move_inputs, embedder, threshold, test_time, seed)
     report = HindsightReport(choice.to_json() | {"iteration": iteration})
     with ExitStack() as stack:
         sources = open_sources(runs, iteration, stack)
-        sandbox = stack.enter_context(Sandbox(limits=sources[0].limits)) if augment else None
+        sandbox = stack.enter_context(Sandbox(limits=sources[0].limits)) if augment or move_inputs else None
         tasks = [one.without_test_outputs() if test_time else one for one in tasks_of(sources)]
         grids = [one for one in tasks if one.is_grid] if augment else []
         maker = Maker(sources, grids, choice, report, Renderers(sources, model, stack, report.unmeasured), sandbox)

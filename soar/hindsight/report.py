@@ -31,8 +31,8 @@ class HindsightReport:
             whose parent was so too; `steps`: the others, distinct; `step_duplicates`: of these dropped for being like
             another, from parents with the same outputs.
         supply: steps left, by the parent's bin; `bins`: rows, by the parent's bin.
-        rows: rows by kind; `variants`: of those for sampling, solutions at other inputs than their task's own.
-        unfit: solutions that broke a rule at such inputs, or showed what another row shows.
+        rows: rows by kind; `variants`: of those for sampling, programs at other inputs than their task's own.
+        unfit: programs that broke a rule at such inputs, or showed what another row shows.
         too_long: rows left out because their prompt does not fit the model's window; `shortened`: rows that show fewer
             examples for that reason, as the search does with `drop_examples`.
         unmeasured: models of attempts whose prompts were not measured, because their tokens are not known.
@@ -97,8 +97,8 @@ class HindsightReport:
             ("  same outputs", str(self.same_outputs), "as a better one, of those that do not solve it"),
             ("rows for sampling", str(sample), f"{self.options['selection']}, {self._per_task(sample)}"),
         ]
-        if self.options["augment"]:
-            remark = f"{self.options['augment']} a solution, but {self.unfit} break a rule there or show nothing new"
+        if self.options["augment"] or self.options["move_inputs"]:
+            remark = f"{self.unfit} more break a rule there, or show nothing new"
             lines.append(("  at other inputs", str(self.variants), remark))
         if not self.options["test_time"]:
             lines += self._refinement_lines(refine)

@@ -41,6 +41,7 @@ class Choice:
     refinement: RefinementSelection
     per_task: int
     augment: int
+    move_inputs: bool
     embedder: Embedder
     threshold: float | None
     test_time: bool
@@ -64,6 +65,7 @@ class Choice:
             "refinement": "none" if self.test_time else self.refinement,
             "per_task": self.per_task,
             "augment": self.augment,
+            "move_inputs": self.move_inputs,
             "embedder": self.embedder.name,
             "threshold": self.cosine,
             "test_time": self.test_time,
@@ -81,7 +83,7 @@ class Maker:
         choice: what is wanted.
         report: is told what becomes of the attempts.
         renderers: make the prompts.
-        sandbox: runs solutions at other inputs; None: there are no such rows.
+        sandbox: runs programs at other inputs; None: there are no such rows.
     """
 
     sources: Sequence[Source]
@@ -100,9 +102,12 @@ class Maker:
         report.unknown_tests += any(example.output is None for example in task.test)
         rng = keyed_rng(choice.seed, task.content_hash, "hindsight")
         chosen = self._candidates(found, rng)
+        moving = choice.move_inputs and task.is_grid
         for candidate in chosen:
-            yield from self._counted(self._sample_row(task, candidate))
-        yield from self._variants(task, [one for one in chosen if one.solves])
+            if candidate.solves or not moving:
+                yield from self._counted(self._sample_row(task, candidate))
+        moved = [one for one in chosen if not one.solves] if moving else []
+        yield from self._variants(task, [one for one in chosen if one.solves], moved)
         if not choice.test_time:
             for step in self._steps(found, rng):
                 yield from self._counted(self._refine_row(task, step))
@@ -162,14 +167,16 @@ class Maker:
         attempt = self.sources[index].archive.attempt(task, number)
         return self._row(index, relabel(task, attempt), attempt, candidate, ())
 
-    def _variants(self, task: Task, solutions: Sequence[Candidate]) -> Iterator[Row]:
-        """Yield rows that show solutions at other inputs; none twice, none where a rule is broken."""
-        if self.sandbox is None or not solutions or not task.is_grid:
+    def _variants(self, task: Task, solutions: Sequence[Candidate], moved: Sequence[Candidate]) -> Iterator[Row]:
+        """Yield rows that show programs at other inputs; none twice, none where a rule is broken."""
+        if self.sandbox is None or not task.is_grid:
             return
         others = [one for one in self.grids if one is not task]
-        attempts = {one.place: self.sources[one.place[0]].archive.attempt(task, one.place[1]) for one in solutions}
+        shown = [*solutions, *moved]
+        attempts = {one.place: self.sources[one.place[0]].archive.attempt(task, one.place[1]) for one in shown}
         rng = keyed_rng(self.choice.seed, task.content_hash, "augment")
         drawn = draw_variants(task, solutions, others, self.choice.augment, rng)
+        drawn += draw_variants(task, moved, [], 1, rng)
         did = self.sandbox.run([(one.candidate.source, one.inputs) for one in drawn], ENTRY_POINT)
         seen = {(one.source, canonical_json(task_inputs(task))) for one in solutions}
         for variant, outcomes in zip(drawn, did, strict=True):

@@ -1,7 +1,8 @@
-"""More rows from a solution: whatever it gives at other inputs, it is right there too (hindsight, beyond SOAR).
+"""Programs at other inputs: whatever they give there, they are right (hindsight, beyond SOAR).
 
-Half of the inputs are the task's own, turned, mirrored and recoloured, so that a model does not learn them by heart;
-half are those of other tasks that were searched, where it meets what works elsewhere. Measured: docs/training.md.
+More rows from a solution: half at the task's own inputs, turned, mirrored and recoloured, half at those of other tasks
+that were searched. And rows of programs that solve nothing, at such changed inputs instead of the task's own: a small
+model learns by heart which programs it saw beside which inputs, right or not. Measured: docs/training.md.
 """
 
 from __future__ import annotations
@@ -23,11 +24,11 @@ from soar.task import Task, canonical_json, matches
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """A solution and the inputs at which it is to be run.
+    """A program and the inputs at which it is to be run.
 
     Attributes:
-        candidate: the solution.
-        found_at: id of the task that it solves.
+        candidate: the program.
+        found_at: id of the task that it was found at.
         task: the task whose inputs they are.
         symmetry: how they were changed; None: not at all.
         shown: the task with those inputs.
@@ -67,16 +68,19 @@ class Variant:
 
 
 def draw_variants(
-    task: Task, solutions: Sequence[Candidate], others: Sequence[Task], n: int, rng: np.random.Generator
+    task: Task, programs: Sequence[Candidate], others: Sequence[Task], n: int, rng: np.random.Generator
 ) -> list[Variant]:
-    """Return `n` variants of each solution of a task of grids: at its own inputs and at another task's, in turn."""
+    """Return `n` variants of each program of a task of grids.
+
+    They are at the task's own inputs, changed, and at those of one of the `others`, in turn; without others at its own.
+    """
     drawn = []
-    for solution in solutions:
+    for program in programs:
         for number in range(n):
             if number % 2 and others:
                 other = others[int(rng.integers(len(others)))]
-                drawn.append(Variant(solution, task.id, other, None, other.without_test_outputs()))
+                drawn.append(Variant(program, task.id, other, None, other.without_test_outputs()))
             else:
                 symmetry = Symmetry.draw(rng)
-                drawn.append(Variant(solution, task.id, task, symmetry, symmetry.task(task)))
+                drawn.append(Variant(program, task.id, task, symmetry, symmetry.task(task)))
     return drawn

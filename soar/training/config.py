@@ -13,7 +13,7 @@ PROJECTIONS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "
 
 # Found by measurement on ARC-AGI-1 training tasks: docs/training.md.
 MINI: dict[str, Any] = {
-    "rank": 32, "alpha": 32, "learning_rate": 2e-4, "epochs": 1, "batch_size": 16, "micro_batch_size": 8,
+    "rank": 32, "alpha": 32, "learning_rate": 5e-4, "epochs": 1, "batch_size": 16, "micro_batch_size": 8,
     "gradient_checkpointing": False,
 }  # fmt: skip
 
