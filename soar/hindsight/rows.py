@@ -172,11 +172,11 @@ class Maker:
         if self.sandbox is None or not task.is_grid:
             return
         others = [one for one in self.grids if one is not task]
-        shown = [*solutions, *moved]
-        attempts = {one.place: self.sources[one.place[0]].archive.attempt(task, one.place[1]) for one in shown}
         rng = keyed_rng(self.choice.seed, task.content_hash, "augment")
         drawn = draw_variants(task, solutions, others, self.choice.augment, rng)
         drawn += draw_variants(task, moved, [], 1, rng)
+        places = {one.candidate.place for one in drawn}
+        attempts = {place: self.sources[place[0]].archive.attempt(task, place[1]) for place in places}
         did = self.sandbox.run([(one.candidate.source, one.inputs) for one in drawn], ENTRY_POINT)
         seen = {(one.source, canonical_json(task_inputs(task))) for one in solutions}
         for variant, outcomes in zip(drawn, did, strict=True):
