@@ -16,7 +16,6 @@ import os
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 import json
-from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Annotated, Any
@@ -38,9 +37,6 @@ from soar.training import Adapter, TrainingConfig, train
 
 BASE = "base"
 ROWS = LoopConfig.for_model("mini", {}).hindsight.rows()
-OF_ROWS: dict[str, Callable[[str], Any]] = {
-    "per_task": int, "augment": int, "move_inputs": json.loads, "selection": str, "refinement": str,
-}  # fmt: skip
 KS = (1, 8, 32)
 SHOWN = ("sampled_pass@1", "sampled_pass@8", "sampled_pass@32", "mean_solved")
 FIGURES = (*SHOWN, "oracle", "examples_solved")
@@ -83,11 +79,13 @@ def main(
 def learn(folder: Path, text: str, tasks: TaskSet, budget: dict[str, Any], seed: int) -> Adapter:
     """Return an adapter trained with a setting, on rows of the first search; each is made once."""
     changes = dict(item.split("=") for item in text.split(","))
-    of_rows: dict[str, Any] = {name: kind(changes.pop(name)) for name, kind in OF_ROWS.items() if name in changes}
+    of_rows = {name: changes.pop(name) for name in ROWS if name in changes}
     rows = folder / text / "rows"
     if not (rows / "dataset_info.json").exists():
         search(tasks, "mini", run=folder / "first", seed=seed, progress=False, **budget)
-        made, counts = make_dataset(folder / "first", seed=seed, **(ROWS | of_rows))
+        made, counts = make_dataset(
+            folder / "first", seed=seed, **LoopConfig.for_model("mini", {"hindsight": of_rows}).hindsight.rows()
+        )
         print(counts)
         made.save_to_disk(rows)
     options = {name: json.loads(value) for name, value in changes.items()}

@@ -19,8 +19,10 @@ import soar
 from soar.archive import ArchiveError
 from soar.archive_writer import ArchiveWriter
 from soar.models.base import ModelError, Prompt, Reply, Sampling
+from soar.prompting import load_prompt_set
 from soar.search import ConfigError, PromptTooLongError, SearchConfig, load_run
 from soar.search.engine import _EngineThread
+from soar.search.planning import sampling
 from soar.search.task_search import island_budget, request_sizes
 from soar.task import Task
 from soar.testing import Script, ScriptedModel
@@ -373,3 +375,26 @@ def test_stopping_an_engine_whose_loop_is_already_closed(monkeypatch: pytest.Mon
     thread.stop()
     assert not thread.is_alive()
     thread.result()
+
+
+def test_replies_are_drawn_as_the_config_says_else_as_the_prompt_set_wants() -> None:
+    mini, usual = load_prompt_set("mini"), load_prompt_set("soar")
+    assert sampling(SearchConfig.of({}), mini) == Sampling(temperature=1.3, min_p=0.05, max_tokens=96)
+    assert sampling(SearchConfig.of({}), usual) == Sampling(temperature=1.0, min_p=0.05, max_tokens=2048)
+    told = SearchConfig.of({"temperature": 0, "min_p": 0.1, "max_tokens": 7})
+    assert sampling(told, mini) == sampling(told, usual) == Sampling(temperature=0, min_p=0.1, max_tokens=7)
+
+
+def test_the_temperature_reaches_the_model() -> None:
+    class Watched(ScriptedModel):
+        seen: set[float]
+
+        async def complete(self, prompt: Prompt, n: int, sampling: Sampling, seed: int) -> Reply:
+            self.seen.add(sampling.temperature)
+            return await super().complete(prompt, n, sampling, seed)
+
+    for options, temperature in (({}, 1.0), ({"temperature": 0.5}, 0.5)):
+        model = Watched(script)
+        model.seen = set()
+        soar.search(TASKS["task0"], model, **SMALL, **options)
+        assert model.seen == {temperature}

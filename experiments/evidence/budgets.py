@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from typing import Annotated
 
 import typer
-from bench import PAGE, RUNS, SEEDS, Cells, put, search_cell, slices, text
+from bench import PAGE, REPEATED, RUNS, SEEDS, Cells, put, search_cell, slices, text
 from matplotlib.figure import Figure
 
 from soar.evaluation import Estimate, summarize
@@ -27,7 +27,7 @@ FIGURES = ("tasks_solved", "mean_solved", "oracle")
 
 
 def main(
-    seeds: Annotated[int, typer.Option(help="Repetitions of everything.")] = 2,
+    seeds: Annotated[int, typer.Option(help="Repetitions of everything.")] = REPEATED,
     only_report: Annotated[bool, typer.Option("--only-report", help="Measure nothing.")] = False,
 ) -> None:
     """Measure what is missing; write table and figure."""

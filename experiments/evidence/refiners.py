@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from bench import RUNS, SEEDS, Cells, Slices, learned, put_arms, searched, slices
+from bench import REPEATED, RUNS, SEEDS, Cells, Slices, learned, put_arms, searched, slices
 
 from soar.evaluation import Evaluation, evaluate
 from soar.models.base import Prompt, Reply, Sampling
@@ -68,7 +68,7 @@ class Pair:
 
 
 def main(
-    seeds: Annotated[int, typer.Option(help="Repetitions of everything.")] = 2,
+    seeds: Annotated[int, typer.Option(help="Repetitions of everything.")] = REPEATED,
     only_report: Annotated[bool, typer.Option("--only-report", help="Measure nothing.")] = False,
 ) -> None:
     """Measure what is missing; write the table."""

@@ -17,7 +17,7 @@ from functools import partial
 from typing import Annotated, Any
 
 import typer
-from bench import RUNS, SEEDS, Cells, Slices, learned, put_arms, search_cell, slices
+from bench import REPEATED, RUNS, SEEDS, Cells, Slices, learned, put_arms, search_cell, slices
 
 SELECTIONS = {  # arm -> the paper's figure (14B, 3,000 samples on the training set)
     "no learning": "29.29",
@@ -45,7 +45,7 @@ SAME = {"diverse refinement rows": "correct-only"}  # what mini learns from by d
 
 
 def main(
-    seeds: Annotated[int, typer.Option(help="Repetitions of everything.")] = 2,
+    seeds: Annotated[int, typer.Option(help="Repetitions of everything.")] = REPEATED,
     only_report: Annotated[bool, typer.Option("--only-report", help="Measure nothing.")] = False,
 ) -> None:
     """Measure what is missing; write the tables."""

@@ -15,7 +15,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 from typing import Annotated, Any
 
 import typer
-from bench import RUNS, SEEDS, Cells, put_arms, search_cell, slices
+from bench import REPEATED, RUNS, SEEDS, Cells, put_arms, search_cell, slices
 
 FEW, MANY = {"samples": 32, "refinements": 96}, {"samples": 128, "refinements": 0}
 REX = "REx, 4 islands (the paper's)"
@@ -29,7 +29,7 @@ ARMS: dict[str, dict[str, Any]] = {
 
 
 def main(
-    seeds: Annotated[int, typer.Option(help="Repetitions of everything.")] = 2,
+    seeds: Annotated[int, typer.Option(help="Repetitions of everything.")] = REPEATED,
     only_report: Annotated[bool, typer.Option("--only-report", help="Measure nothing.")] = False,
 ) -> None:
     """Measure what is missing; write the table."""

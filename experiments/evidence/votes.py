@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Annotated, Any, TypeAlias
 
 import typer
-from bench import RESULTS, RUNS, SEEDS, put, searched, slices, text
+from bench import REPEATED, RESULTS, RUNS, SEEDS, put, searched, slices, text
 
 from soar.datasets import TaskSet
 from soar.evaluation import bootstrap, bootstrap_difference
@@ -61,7 +61,7 @@ VOTES: dict[str, Weight] = {
 
 
 def main(
-    seeds: Annotated[int, typer.Option(help="Repetitions of everything.")] = 2,
+    seeds: Annotated[int, typer.Option(help="Repetitions of everything.")] = REPEATED,
     only_report: Annotated[bool, typer.Option("--only-report", help="Measure nothing.")] = False,
 ) -> None:
     """Measure what is missing; write the table."""
