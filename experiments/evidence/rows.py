@@ -26,6 +26,7 @@ SELECTIONS = {  # arm -> the paper's figure (14B, 3,000 samples on the training 
     "greedy": "34.30",
     "greedy-diverse": "36.46",
     "correct-only, augmented": "",
+    "greedy-diverse, inputs moved": "",
 }
 REFINEMENTS = {  # arm -> the paper's figure (14B, 3,000 + 3,000)
     "no learning": "34.83",
@@ -33,15 +34,16 @@ REFINEMENTS = {  # arm -> the paper's figure (14B, 3,000 + 3,000)
     "uniform refinement rows": "42.67",
     "diverse refinement rows": "42.88",
 }
+PLAIN = {"augment": 0, "per_task": 4}  # four of each kind: ten, mini's default, would more than double most trainings
 OPTIONS: dict[str, dict[str, Any]] = {
-    **{name: {"selection": name} for name in list(SELECTIONS)[1:-1]},
-    "correct-only, augmented": {"selection": "correct-only", "augment": 8},
-    "no refinement rows": {"refinement": "none"},
-    "uniform refinement rows": {"refinement": "uniform"},
-    "diverse refinement rows": {"refinement": "diverse"},
+    **{name: PLAIN | {"selection": name} for name in list(SELECTIONS)[1:5]},
+    "correct-only, augmented": PLAIN | {"augment": 8},
+    "greedy-diverse, inputs moved": PLAIN | {"selection": "greedy-diverse", "move_inputs": True},
+    "no refinement rows": PLAIN | {"refinement": "none"},
+    "uniform refinement rows": PLAIN | {"refinement": "uniform"},
+    "diverse refinement rows": PLAIN | {"refinement": "diverse"},
 }
-PER_TASK = 4  # of each kind, in all arms: ten, mini's default, would make most trainings more than twice as long
-SAME = {"diverse refinement rows": "correct-only"}  # what mini learns from by default
+SAME = {"diverse refinement rows": "correct-only"}  # by mini's defaults
 
 
 def main(
@@ -78,7 +80,7 @@ def measure(cells: dict[str, Cells], tasks: Slices, seed: int) -> None:
                 continue
             place = RUNS / f"rows-{seed}" / arm.replace(" ", "-")
             options = OPTIONS.get(arm)
-            adapter = learned(tasks.training, place, seed, per_task=PER_TASK, **options) if options else None
+            adapter = learned(tasks.training, place, seed, **options) if options else None
             cells[name].measure(arm, seed, search_cell(group, place / name, 1000 + seed, adapter=adapter))
 
 

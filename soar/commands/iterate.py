@@ -97,8 +97,9 @@ def iterate(
     """Let a model get better at a set of tasks: search, learn from the attempts in hindsight, train, search again.
 
     Each round searches the training tasks, makes rows of the attempts (a program is always a right answer to the task
-    that its own outputs make; mini learns from its solutions alone), and trains a LoRA adapter on them. Everything
-    lands in --run, with a report.md that each stage renews. Kill it whenever you like: the same command goes on.
+    that its own outputs make; mini learns from its solutions alone, at more inputs), and trains a LoRA adapter on
+    them. Everything lands in --run, with a report.md that each stage renews. Kill it whenever you like: the same
+    command goes on.
 
     Examples: `soar iterate --iters 4` · `soar iterate --tasks arc-agi-1/training --target my.jsonl --ttt 2`
     """
