@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -75,6 +75,11 @@ class Cells:
         head = {name: mine[0][name] for name in HEAD}
         return Evaluation.from_json({"label": arm, "seed": seed, **head, "per_task": [_bare(row) for row in per_task]})
 
+    def of_adapter(self, adapter: str | None, seed: int) -> Evaluation | None:
+        """Return a cell with this adapter: equal rows make an adapter of the same name, and need one search."""
+        arms = (row["arm"] for row in self.rows if (row["adapter"], row["seed"]) == (adapter, seed))
+        return self.get(next(arms, ""), seed)
+
     def measure(self, arm: str, seed: int, make: Callable[[], Evaluation]) -> Evaluation:
         """Return a cell, made and kept where it is not yet there."""
         known = self.get(arm, seed)
@@ -115,17 +120,20 @@ def search_cell(tasks: TaskSet, run: Path, seed: int, **options: Any) -> Callabl
     return lambda: evaluate(searched(tasks, run, seed, **options))
 
 
-def learned(tasks: TaskSet, place: Path, seed: int, kind: str | None = None, **rows: Any) -> Adapter:
-    """Return an adapter trained on rows of the one first search that each seed has; all is made once.
+def learned(place: Path, seed: int, iteration: int | Literal["all"], kind: str | None = None, **rows: Any) -> Adapter:
+    """Return an adapter trained on rows of the searches that the loop of part 1 made with this seed; made once.
 
     Args:
         place: where rows and adapter are kept.
+        iteration: round of that loop; 0 is the base model's search.
         kind: of the rows: "sample" or "refine"; None: both.
         rows: options of `make_dataset`.
     """
+    loop = RUNS / f"loop-{seed}"
+    if not (loop / "iteration-0" / "evaluation.json").exists():
+        raise SystemExit(f"no searches to learn from in {loop}: run experiments/evidence/learning.py first")
     if not (place / "rows").exists():
-        searched(tasks, RUNS / f"first-{seed}", seed)
-        made, _ = make_dataset(RUNS / f"first-{seed}", seed=seed, **(DEFAULT_ROWS | rows))
+        made, _ = make_dataset(loop, iteration=iteration, seed=seed, **(DEFAULT_ROWS | rows))
         chosen = made if kind is None else made.filter(lambda row: row["kind"] == kind)
         chosen.save_to_disk(place / "rows.new")
         (place / "rows.new").rename(place / "rows")

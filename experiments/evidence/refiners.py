@@ -2,8 +2,8 @@
 
     python experiments/evidence/refiners.py [--only-report]
 
-Adapters from the same search: from sampling rows alone, from refinement rows alone, from both (joint). Kill it at any
-time and give the same command again.
+Adapters from all searches of the loop of learning.py: from sampling rows alone, from refinement rows alone, from both
+(joint). Kill it at any time and give the same command again.
 """
 
 from __future__ import annotations
@@ -84,17 +84,17 @@ def measure(cells: Cells, tasks: Slices, seed: int) -> None:
     """Train the adapters, search with each pair."""
     for arm in PAPER:
         if not cells.get(arm, seed):
-            sampler, refiner = (adapter_of(name, tasks, seed) for name in arm.split(" / "))
+            sampler, refiner = (adapter_of(name, seed) for name in arm.split(" / "))
             run = RUNS / f"refiners-{seed}" / arm.replace(" / ", "-")
             cells.measure(arm, seed, partial(searched_by, sampler, refiner, tasks, run, seed))
 
 
-def adapter_of(name: str, tasks: Slices, seed: int) -> str | None:
+def adapter_of(name: str, seed: int) -> str | None:
     """The folder of the adapter that an arm names; None for the base model."""
     if name == "base":
         return None
     kind = {"sampling": "sample", "refinement": "refine", "joint": None}[name]
-    return str(learned(tasks.training, RUNS / f"refiners-{seed}" / name, seed, kind=kind).path)
+    return str(learned(RUNS / f"refiners-{seed}" / name, seed, "all", kind=kind).path)
 
 
 def searched_by(sampler: str | None, refiner: str | None, tasks: Slices, run: Path, seed: int) -> Evaluation:

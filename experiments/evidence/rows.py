@@ -2,8 +2,8 @@
 
     python experiments/evidence/rows.py [--only-report]
 
-One search, rows by each selection, an adapter from each, and a second search with other draws. Kill it at any time and
-give the same command again.
+Rows by each selection of the first search of learning.py, an adapter from each, and a second search with other draws.
+Kill it at any time and give the same command again.
 """
 
 from __future__ import annotations
@@ -43,7 +43,6 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "uniform refinement rows": PLAIN | {"refinement": "uniform"},
     "diverse refinement rows": PLAIN | {"refinement": "diverse"},
 }
-SAME = {"diverse refinement rows": "correct-only"}  # by mini's defaults
 
 
 def main(
@@ -67,21 +66,16 @@ def main(
 
 
 def measure(cells: dict[str, Cells], tasks: Slices, seed: int) -> None:
-    """One search, then learning in each way, and searches again."""
+    """Learn from one search in each way, and search again."""
     groups = {"training": tasks.training, "held-out": tasks.held_out}
     for arm in dict.fromkeys([*SELECTIONS, *REFINEMENTS]):
-        for name, group in groups.items():
-            if cells[name].get(arm, seed):
-                continue
-            if arm in SAME:
-                one = cells[name].get(SAME[arm], seed)
-                assert one is not None
-                cells[name].measure(arm, seed, partial(replace, one, label=arm))
-                continue
-            place = RUNS / f"rows-{seed}" / arm.replace(" ", "-")
-            options = OPTIONS.get(arm)
-            adapter = learned(tasks.training, place, seed, **options) if options else None
-            cells[name].measure(arm, seed, search_cell(group, place / name, 1000 + seed, adapter=adapter))
+        place = RUNS / f"rows-{seed}" / arm.replace(" ", "-")
+        missing = [name for name in groups if not cells[name].get(arm, seed)]
+        adapter = learned(place, seed, 0, **OPTIONS[arm]) if missing and arm in OPTIONS else None
+        for name in missing:
+            known = cells[name].of_adapter(adapter.name if adapter else None, seed)
+            again = search_cell(groups[name], place / name, 1000 + seed, adapter=adapter)
+            cells[name].measure(arm, seed, partial(replace, known, label=arm) if known else again)
 
 
 if __name__ == "__main__":
