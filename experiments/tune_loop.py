@@ -40,6 +40,7 @@ def main(
     first: Annotated[int, typer.Option(help="Place of the first task, in the order of the hash.")] = 200,
     tasks: Annotated[int, typer.Option(help="Tasks that are searched and learned from.")] = 70,
     held_out: Annotated[int, typer.Option(help="Tasks that are searched only.")] = 71,
+    model: Annotated[str, typer.Option(help="mini, or mini:FOLDER of other weights.")] = "mini",
 ) -> None:
     """Tune."""
     rest = readable_by_mini(soar.load_tasks("arc-agi-1/training"))[first:]
@@ -50,8 +51,8 @@ def main(
             of_rows, of_search = taken(given, HindsightConfig), taken(given, SearchConfig)
             options = {name: json.loads(value) for name, value in given.items()}
             report = soar.iterate(
-                rest[:tasks], held_out=rest[tasks : tasks + held_out], run=run / text / f"seed-{seed}", seed=seed,
-                iterations=rounds, samples=32, refinements=32, progress=False,
+                rest[:tasks], model, held_out=rest[tasks : tasks + held_out], run=run / text / f"seed-{seed}",
+                seed=seed, iterations=rounds, samples=32, refinements=32, progress=False,
                 **of_search, hindsight=of_rows, training=TrainingConfig.for_model("mini", seed=seed, **options),
             )  # fmt: skip
             Console(width=160).print(text, report)
