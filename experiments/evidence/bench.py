@@ -33,6 +33,10 @@ BUDGET: dict[str, Any] = {"samples": 32, "refinements": 32}
 HEAD = ("model", "adapter", "iteration", "vote_c", "vote_weight")
 AS_TEXT = ("failures", "curve")
 DEFAULT_ROWS = LoopConfig.for_model("mini", {}).hindsight.rows()
+ROUNDS = 4
+BASE = "round 0 (base model)"
+NAMES = {0: BASE, **{number: f"round {number}" for number in range(1, ROUNDS + 1)}}
+HELD_OUT = [("held out, before", None), ("held out, after", "held out, before")]
 KS = (1, 8, 32)
 COLUMNS = {
     "sampled_pass@1": "pass@1",
@@ -138,6 +142,23 @@ def learned(place: Path, seed: int, iteration: int | Literal["all"], kind: str |
         chosen.save_to_disk(place / "rows.new")
         (place / "rows.new").rename(place / "rows")
     return train(load_from_disk(place / "rows"), "mini", place / "adapter", progress=True)
+
+
+def loop(tasks: Slices, run: Path, seed: int, model: str = "mini", **more: Any) -> None:
+    """Run the loop on the training slice, or go on with it, by default options."""
+    options = {"iterations": ROUNDS, "seed": seed, **BUDGET, **more}
+    soar.iterate(tasks.training, model, held_out=tasks.held_out, run=run, progress=True, **options)
+
+
+def measure_loop(cells: Cells, tasks: Slices, run: Path, seed: int, model: str = "mini") -> None:
+    """Run the loop where a cell is missing: one for each round, and the held-out slice before and after."""
+    places = {arm: run / f"iteration-{number}" for number, arm in NAMES.items()}
+    for arm, number in zip(dict(HELD_OUT), (0, ROUNDS), strict=True):
+        places[arm] = run / "held-out" / f"iteration-{number}"
+    if not all(cells.get(arm, seed) for arm in places):
+        loop(tasks, run, seed, model)
+    for arm, place in places.items():
+        cells.measure(arm, seed, loop_cell(place / "evaluation.json"))
 
 
 def loop_cell(figures: Path) -> Callable[[], Evaluation]:

@@ -19,16 +19,32 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from bench import BUDGET, PAGE, ROOT, RUNS, SEEDS, Cells, Slices, loop_cell, put, put_arms, search_cell, slices
+from bench import (
+    BASE,
+    BUDGET,
+    HELD_OUT,
+    NAMES,
+    PAGE,
+    ROOT,
+    ROUNDS,
+    RUNS,
+    SEEDS,
+    Cells,
+    Slices,
+    loop,
+    loop_cell,
+    measure_loop,
+    put,
+    put_arms,
+    search_cell,
+    slices,
+)
 
-import soar
 from soar import plots
 from soar.evaluation import Evaluation, summarize, vote_runs
 from soar.search import load_run
 
-ROUNDS, TTT = 4, 2
-BASE = "round 0 (base model)"
-NAMES = {0: BASE, **{number: f"round {number}" for number in range(1, ROUNDS + 1)}}
+TTT = 2
 JOINT = "rounds 0 to 4, one vote"
 ARMS = [
     (BASE, None),
@@ -37,7 +53,6 @@ ARMS = [
     ("without learning: as many completions", BASE),
     ("without learning: as much time", BASE),
 ]
-HELD_OUT = [("held out, before", None), ("held out, after", "held out, before")]
 TARGET = [
     ("target, base model", None),
     *((f"target, test-time search {number}", "target, base model") for number in range(TTT + 1)),
@@ -61,12 +76,7 @@ def main(
 def measure(cells: Cells, tasks: Slices, seed: int) -> None:
     """Run the loop, its controls, and test time, with one seed."""
     run = RUNS / f"loop-{seed}"
-    if not all(cells.get(arm, seed) for arm in [*NAMES.values(), *dict(HELD_OUT), JOINT]):
-        loop(tasks, run, seed)
-    for number, arm in NAMES.items():
-        cells.measure(arm, seed, loop_cell(run / f"iteration-{number}" / "evaluation.json"))
-    for arm, number in zip(dict(HELD_OUT), (0, ROUNDS), strict=True):
-        cells.measure(arm, seed, loop_cell(run / "held-out" / f"iteration-{number}" / "evaluation.json"))
+    measure_loop(cells, tasks, run, seed)
     cells.measure(JOINT, seed, lambda: joint(run))
     searches = ROUNDS + 1
     controls = {
@@ -82,12 +92,6 @@ def measure(cells: Cells, tasks: Slices, seed: int) -> None:
         loop(tasks, run, seed, target=tasks.target, ttt=TTT)
     for number, arm in enumerate(test_time):
         cells.measure(arm, seed, loop_cell(run / "target" / f"iteration-{number}" / "evaluation.json"))
-
-
-def loop(tasks: Slices, run: Path, seed: int, **more: Any) -> None:
-    """Run the loop, or go on with it, by default options."""
-    options = {"iterations": ROUNDS, "seed": seed, **BUDGET, **more}
-    soar.iterate(tasks.training, "mini", held_out=tasks.held_out, run=run, progress=True, **options)
 
 
 def joint(run: Path) -> Evaluation:
