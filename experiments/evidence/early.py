@@ -1,4 +1,4 @@
-"""Does the loop help a model that was trained less? The loop of learning.py with earlier weights of `mini`.
+"""Does the loop help a model that was trained less? Loops with earlier weights of `mini`, and with the shipped ones.
 
     python experiments/pretrain_mini.py --out runs/early    # about two hours; stop it between steps 5,000 and 6,000
     python experiments/evidence/early.py [--only-report]
@@ -18,6 +18,9 @@ from typing import Annotated
 import typer
 from bench import BASE, HELD_OUT, NAMES, REPEATED, RUNS, SEEDS, Cells, measure_loop, put_arms, slices
 
+ROWS = {"selection": "greedy-diverse", "per_task": 8, "augment": 0, "move_inputs": True}  # best for the earlier ones
+WEIGHTS = ("earlier", "shipped")
+
 
 def main(
     weights: Annotated[Path, typer.Option(help="Folder of the earlier weights.")] = Path("runs/early/evaluated"),
@@ -25,13 +28,15 @@ def main(
     only_report: Annotated[bool, typer.Option("--only-report", help="Measure nothing.")] = False,
 ) -> None:
     """Measure what is missing; write the tables."""
-    cells = Cells("early")
+    cells = {name: Cells(f"early-{name}") for name in WEIGHTS}
     if not only_report:
         tasks = slices()
         for seed in SEEDS[:seeds]:
-            measure_loop(cells, tasks, RUNS / f"early-{seed}", seed, f"mini:{weights.absolute()}")
-    put_arms("early, training", [(arm, BASE if number else None) for number, arm in NAMES.items()], cells)
-    put_arms("early, held-out", HELD_OUT, cells)
+            for name, model in zip(WEIGHTS, (f"mini:{weights.absolute()}", "mini"), strict=True):
+                measure_loop(cells[name], tasks, RUNS / f"early-{seed}" / name, seed, model, hindsight=ROWS)
+    for name in WEIGHTS:
+        rounds = [(arm, BASE if number else None) for number, arm in NAMES.items()]
+        put_arms(f"{name} weights", [*rounds, *HELD_OUT], cells[name])
 
 
 if __name__ == "__main__":

@@ -110,6 +110,7 @@ def time_ratio() -> float:
 def report(cells: Cells) -> None:
     """Write the tables and figures."""
     put_arms("rounds", ARMS, cells)
+    put_arms("learning or not", [(JOINT, None), *((arm, JOINT) for arm, _ in ARMS[-2:])], cells)
     put_arms("held-out", HELD_OUT, cells)
     put_arms("target", TARGET, cells)
     found = cells.arms()
