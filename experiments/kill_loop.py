@@ -31,7 +31,7 @@ tasks = soar.load_tasks("arc-agi-1/training")
 soar.iterate(
     tasks.select(["0520fde7", "3af2c5a8", "1e0a9b12"]), held_out=tasks.select(["a699fb00"]),
     target=tasks.select(["d631b094"]) if ttt else None, run=run, iterations=1, ttt=ttt, samples=8, refinements=8,
-    islands=2, samples_per_request=4, hindsight={"per_task": 3, "selection": "greedy-diverse"},
+    islands=2, samples_per_request=4, hindsight={"per_task": 3, "selection": "greedy-diverse", "augment": 1},
     progress=True,
     training=TrainingConfig.for_model("mini", epochs=2, batch_size=4, micro_batch_size=4, checkpoint_seconds=0),
 )
