@@ -36,6 +36,7 @@ DEFAULT_ROWS = LoopConfig.for_model("mini", {}).hindsight.rows()
 ROUNDS = 4
 BASE = "round 0 (base model)"
 NAMES = {0: BASE, **{number: f"round {number}" for number in range(1, ROUNDS + 1)}}
+EACH_ROUND = [(arm, BASE if number else None) for number, arm in NAMES.items()]
 HELD_OUT = [("held out, before", None), ("held out, after", "held out, before")]
 KS = (1, 8, 32)
 COLUMNS = {

@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from bench import BASE, HELD_OUT, NAMES, REPEATED, RUNS, SEEDS, Cells, measure_loop, put_arms, slices
+from bench import EACH_ROUND, HELD_OUT, REPEATED, RUNS, SEEDS, Cells, measure_loop, put_arms, slices
 
-ROWS = {"selection": "greedy-diverse", "per_task": 8, "augment": 0, "move_inputs": True}  # best for the earlier ones
+ROWS = {"selection": "greedy-diverse", "per_task": 8, "augment": 8, "move_inputs": True}  # best for the earlier ones
 WEIGHTS = ("earlier", "shipped")
 
 
@@ -35,8 +35,7 @@ def main(
             for name, model in zip(WEIGHTS, (f"mini:{weights.absolute()}", "mini"), strict=True):
                 measure_loop(cells[name], tasks, RUNS / f"early-{seed}" / name, seed, model, hindsight=ROWS)
     for name in WEIGHTS:
-        rounds = [(arm, BASE if number else None) for number, arm in NAMES.items()]
-        put_arms(f"{name} weights", [*rounds, *HELD_OUT], cells[name])
+        put_arms(f"{name} weights", [*EACH_ROUND, *HELD_OUT], cells[name])
 
 
 if __name__ == "__main__":

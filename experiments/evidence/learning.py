@@ -22,6 +22,7 @@ import typer
 from bench import (
     BASE,
     BUDGET,
+    EACH_ROUND,
     HELD_OUT,
     NAMES,
     PAGE,
@@ -47,8 +48,7 @@ from soar.search import load_run
 TTT = 2
 JOINT = "rounds 0 to 4, one vote"
 ARMS = [
-    (BASE, None),
-    *((NAMES[number], BASE) for number in range(1, ROUNDS + 1)),
+    *EACH_ROUND,
     (JOINT, BASE),
     ("without learning: as many completions", BASE),
     ("without learning: as much time", BASE),

@@ -36,7 +36,7 @@ REFINEMENTS = {  # arm -> the paper's figure (14B, 3,000 + 3,000)
 }
 PLAIN = {"augment": 0, "per_task": 4}  # four of each kind: ten, mini's default, would more than double most trainings
 OPTIONS: dict[str, dict[str, Any]] = {
-    **{name: PLAIN | {"selection": name} for name in list(SELECTIONS)[1:5]},
+    **{name: PLAIN | {"selection": name} for name in ("correct-only", "uniform", "greedy", "greedy-diverse")},
     "correct-only, augmented": PLAIN | {"augment": 8},
     "greedy-diverse, inputs moved": PLAIN | {"selection": "greedy-diverse", "move_inputs": True},
     "no refinement rows": PLAIN | {"refinement": "none"},
