@@ -198,7 +198,8 @@ class _Loop:
         adapter = yield from self.stages.train("training on all rounds", pooled)
         for number in range(self.config.ttt + 1):
             shown = (self.folder.path, self.config.iterations)
-            job = SearchJob(f"test-time search {number}", self.sets.target, target, number, shown)
+            last = number == self.config.ttt > 0
+            job = SearchJob(f"test-time search {number}", self.sets.target, target, number, shown, last)
             yield from self.stages.searches([job], adapter)
             if self.stages.stopped is not None or number == self.config.ttt:
                 return
@@ -208,10 +209,11 @@ class _Loop:
 
     def _jobs(self, number: int) -> list[SearchJob]:
         shown = (self.folder.path, number - 1) if number else None
-        jobs = [SearchJob(f"search {number}", self.sets.training, self.folder.path, number, shown)]
-        ends = number in (0, self.config.iterations)
-        if self.sets.held_out is not None and (ends or self.config.held_out_every):
-            jobs.append(SearchJob(f"held-out search {number}", self.sets.held_out, self.folder.held_out, number, shown))
+        last = number == self.config.iterations > 0
+        jobs = [SearchJob(f"search {number}", self.sets.training, self.folder.path, number, shown, last)]
+        if self.sets.held_out is not None and (number == 0 or last or self.config.held_out_every):
+            held_out = self.folder.held_out
+            jobs.append(SearchJob(f"held-out search {number}", self.sets.held_out, held_out, number, shown, last))
         return jobs
 
     def _rows(self, runs: list[Path], iteration: int | Literal["all"]) -> tuple[Dataset, HindsightReport]:

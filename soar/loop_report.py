@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from html import escape
@@ -12,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from soar.loop_config import LoopError, LoopFolder
+from soar.loop_rounds import Round, joint_vote, rounds_in
 from soar.search.run_folder import RunFolder
 
 if TYPE_CHECKING:
@@ -24,37 +23,9 @@ MEANINGS = (
     "solved: tasks with every test input hit by one of two predictions; by the vote: mean over tasks of the share of "
     "test inputs hit (the paper's reading), with its 95% interval over tasks; oracle: the same, were every attempt a "
     "prediction; pass@1 of the samples, pass@{k} of all completions; rows: what was learnt from after the search, "
-    "sampling + refinement; minutes: search + hindsight + training."
+    "sampling + refinement; minutes: search + hindsight + training; one vote: over the attempts "
+    "of all searches of a set."
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Round:
-    """One search of a set of tasks, and what was learnt from it.
-
-    Attributes:
-        set: "training", "held-out" or "target".
-        number: the round.
-        evaluation: of the search.
-        learnt: what hindsight made of it (`HindsightReport.to_json`); None where nothing was learnt from it.
-        minutes: of each stage by its kind: "search", "hindsight", "training".
-    """
-
-    set: str
-    number: int
-    evaluation: Evaluation
-    learnt: dict[str, Any] | None
-    minutes: dict[str, float]
-
-    @property
-    def rows(self) -> dict[str, int]:
-        """Number of rows of each kind that were made of it; empty where nothing was learnt from it."""
-        return {} if self.learnt is None else self.learnt["rows"]
-
-    @property
-    def title(self) -> str:
-        """As in the table."""
-        return f"{self.set} {self.number}"
 
 
 @dataclass(frozen=True)
@@ -64,6 +35,7 @@ class LoopReport:
     Attributes:
         run: the folder.
         rounds: every search that was brought to its end: of the training tasks, the held-out ones, the targets.
+        joint: by set, of one vote over the attempts of all its searches, where there are several and the last is done.
         minutes: of each stage, by its title. A stage that was killed counts from its last start on.
         killed: titles of stages that were killed and started again.
         stopped: why the loop was stopped; None where it came to its end.
@@ -71,6 +43,7 @@ class LoopReport:
 
     run: Path
     rounds: tuple[Round, ...] = field(repr=False)
+    joint: dict[str, Evaluation] = field(repr=False)
     minutes: dict[str, float] = field(repr=False)
     killed: tuple[str, ...] = ()
     stopped: str | None = None
@@ -98,10 +71,11 @@ class LoopReport:
                 {
                     "set": one.set, "number": one.number, "adapter": one.evaluation.adapter, "rows": one.rows,
                     "minutes": one.minutes,
-                    "summary": {name: value and value.to_json() for name, value in one.evaluation.summary.items()},
+                    "summary": _summary(one.evaluation),
                 }
                 for one in self.rounds
             ],
+            "one_vote": {name: _summary(one) for name, one in self.joint.items()},
             "comparisons": {name: one.to_json() for name, one in self.comparisons.items()},
             "minutes": self.minutes,
             "killed": self.killed,
@@ -111,7 +85,12 @@ class LoopReport:
     def table(self) -> list[tuple[str, ...]]:
         """The table as text: its header, and a row per search."""
         header = tuple(column.format(k=self._k) for column in COLUMNS)
-        return [header, *(self._row(one) for one in self.rounds)]
+        rows = []
+        for name in dict.fromkeys(one.set for one in self.rounds):
+            rows += [self._row(one) for one in self.of(name)]
+            if name in self.joint:
+                rows.append(self._figures(f"{name}, one vote", self.joint[name], "", "", ""))
+        return [header, *rows]
 
     @property
     def _k(self) -> int:
@@ -120,20 +99,22 @@ class LoopReport:
         return 1 << max(most.bit_length() - 1, 0)
 
     def _row(self, one: Round) -> tuple[str, ...]:
-        evaluation = one.evaluation
+        rows = "+".join(str(one.rows.get(kind, 0)) for kind in ("sample", "refine")) if one.rows else ""
+        minutes = "+".join(f"{minutes:.1f}" for minutes in one.minutes.values())
+        return self._figures(one.title, one.evaluation, rows, minutes, one.evaluation.adapter or "base")
+
+    def _figures(self, title: str, evaluation: Evaluation, *more: str) -> tuple[str, ...]:
         graded = [row.solved for row in evaluation.per_task if row.solved is not None]
         vote = evaluation.summary["mean_solved"]
         interval = f" [{100 * vote.low:.1f}, {100 * vote.high:.1f}]" if vote is not None else ""
         return (
-            one.title,
+            title,
             f"{sum(graded) if graded else '?'}/{len(evaluation.per_task)}",
             _percent(vote) + interval,
             _percent(evaluation.summary["oracle"]),
             _percent(evaluation.pass_at(1, sampled=True)),
             _percent(evaluation.pass_at(self._k)),
-            "+".join(str(one.rows.get(kind, 0)) for kind in ("sample", "refine")) if one.rows else "",
-            "+".join(f"{minutes:.1f}" for minutes in one.minutes.values()),
-            evaluation.adapter or "base",
+            *more,
         )
 
     def lines(self) -> list[str]:
@@ -175,7 +156,7 @@ class LoopReport:
         header, *rows = self.table()
         table = Table(*header[:-1], title=str(self.run.name), title_justify="left", box=None, padding=(0, 1, 0, 0))
         for row, above in zip(rows, [header, *rows], strict=False):
-            if row[0].split()[0] != above[0].split()[0]:
+            if row[0].replace(",", " ").split()[0] != above[0].replace(",", " ").split()[0]:
                 table.add_row()
             table.add_row(*row[:-1])  # without names of adapters, so that it fits a narrow terminal
         for column in table.columns:
@@ -200,8 +181,9 @@ def load_report(run: str | Path, stopped: str | None = None) -> LoopReport:
         raise LoopError(f"{run} holds no loop: give the folder that soar iterate --run was given")
     minutes, killed = _minutes(RunFolder(folder.path))
     sets = {"training": folder.path, "held-out": folder.held_out, "target": folder.target}
-    rounds = [one for name, place in sets.items() for one in _rounds(name, place, minutes)]
-    return LoopReport(folder.path, tuple(rounds), minutes, killed, stopped)
+    rounds = [one for name, place in sets.items() for one in rounds_in(name, place, minutes)]
+    joint = {name: found for name, place in sets.items() if (found := joint_vote(place)) is not None}
+    return LoopReport(folder.path, tuple(rounds), joint, minutes, killed, stopped)
 
 
 def write_report(run: Path) -> LoopReport:
@@ -231,19 +213,8 @@ def _draw(report: LoopReport) -> None:
         plot.save(report.run / "plots" / name)
 
 
-def _rounds(name: str, run: Path, minutes: dict[str, float]) -> Iterator[Round]:
-    from soar.evaluation import Evaluation
-
-    before = {"training": "", "held-out": "held-out ", "target": "test-time "}[name]
-    for file in sorted(run.glob("iteration-*/evaluation.json"), key=lambda file: int(file.parent.name.split("-")[1])):
-        number = int(file.parent.name.split("-")[1])
-        evaluation = Evaluation.from_json(json.loads(file.read_text(encoding="utf-8")))
-        report = file.parent / "report.json"
-        learnt = json.loads(report.read_text(encoding="utf-8")) if report.exists() else None
-        kinds = {kind: minutes.get(f"{before}{kind} {number}") for kind in ("search", "hindsight", "training")}
-        yield Round(
-            name, number, evaluation, learnt, {kind: value for kind, value in kinds.items() if value is not None}
-        )
+def _summary(evaluation: Evaluation) -> dict[str, Any]:
+    return {name: value and value.to_json() for name, value in evaluation.summary.items()}
 
 
 def _minutes(folder: RunFolder) -> tuple[dict[str, float], tuple[str, ...]]:

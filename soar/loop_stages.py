@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from soar.datasets import TaskSet
 from soar.loop_config import LoopConfig, LoopError, LoopFolder, Sets
 from soar.loop_report import LoopReport, write_report
+from soar.loop_rounds import JOINT, one_vote
 from soar.search.progress import Snapshot
 from soar.search.progress_bar import say
 from soar.search.run_folder import RunFolder
@@ -61,6 +62,7 @@ class SearchJob:
 
     Attributes:
         examples: run and round whose solved tasks are shown where the prompts have room for one; None: nothing is.
+        last: whether it is the last of several of these tasks; then one vote over all of them follows.
     """
 
     title: str
@@ -68,6 +70,7 @@ class SearchJob:
     run: Path
     iteration: int
     examples: tuple[Path, int] | None = None
+    last: bool = False
 
     @property
     def figures(self) -> Path:
@@ -173,6 +176,8 @@ class Stages:
         evaluation = evaluate(results, embedder=self.config.hindsight.embedder)
         figures = {name: value.value for name, value in evaluation.summary.items() if value is not None}
         self._track({f"{job.title.rpartition(' ')[0]}/{name}": one for name, one in figures.items()}, job.iteration)
+        if job.last:
+            _write(job.figures.with_name(JOINT), one_vote(job.run, results, evaluation).to_json())
         _write(job.figures, evaluation.to_json())
 
     def rows(self, title: str, place: Path, make: Callable[[], tuple[Dataset, HindsightReport]]) -> Steps:

@@ -49,6 +49,11 @@ def test_the_order_of_the_runs_does_not_matter(runs: list[soar.SearchResults]) -
     assert there.members == back.members[::-1]
 
 
+def test_evaluations_at_hand_are_not_made_again(runs: list[soar.SearchResults]) -> None:
+    made = vote_runs(runs)
+    assert vote_runs(runs, members=made.members) == made
+
+
 def test_tasks_are_matched_by_their_content(runs: list[soar.SearchResults], tmp_path: Path) -> None:
     renamed = [Task(f"my {id}", task.train, task.test) for id, task in TASKS.items() if id != "task2"]
     hidden = [task.without_test_outputs() for task in renamed]

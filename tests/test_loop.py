@@ -13,11 +13,12 @@ import pytest
 import soar
 from soar.datasets import TaskSet
 from soar.errors import SoarError
+from soar.evaluation import vote_runs
 from soar.loop import LoopConfig, LoopError, iterate_iter, load_report
 from soar.loop_config import MINI_ROWS, LoopFolder, refuse_leaks, separate
 from soar.models.mini import MiniModel
 from soar.prompting import prompts_folder
-from soar.search import ConfigError, StopFile
+from soar.search import ConfigError, StopFile, load_run
 from soar.search.run_folder import RunFolder
 from soar.slices import readable, shuffled
 from soar.task import Task
@@ -149,6 +150,19 @@ def test_a_loop_leaves_a_folder_that_anyone_can_read(left: Path) -> None:
     assert "training 0 -> 1" in str(report)
 
 
+def test_one_vote_over_all_searches_of_a_set_stands_below_them(left: Path) -> None:
+    report = load_report(left)
+    assert [row[0] for row in report.table()[1:]] == [
+        "training 0", "training 1", "training, one vote", "held-out 0", "held-out 1", "held-out, one vote",
+    ]  # fmt: skip
+    both = vote_runs([load_run(left, 0), load_run(left, 1)], embedder=None).evaluation
+    assert report.joint["training"] == both
+    assert json.loads((left / "report.json").read_text())["one_vote"].keys() == {"training", "held-out"}
+    oracle = [one.evaluation.summary["oracle"] for one in report.of("training")]
+    joint = both.summary["oracle"]
+    assert joint is not None and all(one is not None and joint.value >= one.value for one in oracle)
+
+
 def rows_of(folder: Path) -> list[dict[str, Any]]:
     from datasets import load_from_disk
 
@@ -194,7 +208,13 @@ def test_test_time_rounds_go_on_from_a_loop(left: Path, tmp_path: Path) -> None:
     assert {row["task_id"] for row in own} == {"d631b094"} and {row["kind"] for row in own} == {"sample"}
     assert [row["test_accuracy"] for row in own] == [None] * len(own)
     assert {row["iteration"] for row in pooled} <= {0, 1, 2} and before.evaluation.summary["mean_solved"] is None
-    assert report.table()[-1][1:3] == ("?/1", "?")
+    assert [row[1:3] for row in report.table()[-3:]] == [("?/1", "?")] * 3  # two searches, and one vote over both
+    assert spent(report.joint["target"]) == spent(before.evaluation) + spent(after.evaluation)
+    assert spent(report.joint["training"]) == sum(spent(one.evaluation) for one in report.of("training"))
+
+
+def spent(evaluation: soar.Evaluation) -> int:
+    return sum(row.completions for row in evaluation.per_task)
 
 
 def test_trackers_that_are_unknown_or_missing_are_refused(tmp_path: Path) -> None:

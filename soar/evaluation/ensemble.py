@@ -79,6 +79,7 @@ def vote_runs(
     c: float = 1000,
     weight: Weighting = "sum",
     embedder: str | None = "ngrams",
+    members: Sequence[Evaluation] | None = None,
     progress: bool = False,
 ) -> Ensemble:
     """Vote once over the attempts of all runs, task by task; tasks are matched by their content, not by their ids.
@@ -89,13 +90,15 @@ def vote_runs(
         runs: results of `soar.search` or `load_run`; several iterations of one run count as several.
         c, weight: of the vote, see `soar.voting.vote`.
         embedder: for the distances, see `evaluate`.
+        members: evaluations of the runs by this vote, in their order, where they are at hand; None: they are made.
         progress: show a bar.
 
     Raises:
         EvaluationError: there is no run, a run is given twice, or one id stands for two different tasks.
     """
     _check_runs(runs)
-    members = tuple(evaluate(run, embedder=embedder, c=c, weight=weight, progress=progress) for run in runs)
+    if members is None:
+        members = [evaluate(run, embedder=embedder, c=c, weight=weight, progress=progress) for run in runs]
     embed = None if embedder is None else load_embedder(embedder).embed
     by_task: dict[str, list[SearchResult]] = {}
     for run in runs:
@@ -120,7 +123,7 @@ def vote_runs(
         vote_weight=weight,
         per_task=tuple(row for row, _ in measured),
     )
-    return Ensemble(joint, members, {row.task_id: predictions for row, predictions in measured})
+    return Ensemble(joint, tuple(members), {row.task_id: predictions for row, predictions in measured})
 
 
 def _check_runs(runs: Sequence[SearchResults]) -> None:
