@@ -47,6 +47,7 @@ from soar.search import load_run
 
 TTT = 2
 JOINT = "rounds 0 to 4, one vote"
+JOINT_TARGET = f"target, test-time searches 0 to {TTT}, one vote"
 ARMS = [
     *EACH_ROUND,
     (JOINT, BASE),
@@ -56,6 +57,7 @@ ARMS = [
 TARGET = [
     ("target, base model", None),
     *((f"target, test-time search {number}", "target, base model") for number in range(TTT + 1)),
+    (JOINT_TARGET, "target, base model"),
     ("target, without learning: as many completions as its searches", "target, base model"),
 ]
 
@@ -77,7 +79,7 @@ def measure(cells: Cells, tasks: Slices, seed: int) -> None:
     """Run the loop, its controls, and test time, with one seed."""
     run = RUNS / f"loop-{seed}"
     measure_loop(cells, tasks, run, seed)
-    cells.measure(JOINT, seed, lambda: joint(run))
+    cells.measure(JOINT, seed, lambda: joint(run, ROUNDS))
     searches = ROUNDS + 1
     controls = {
         ARMS[-2][0]: (tasks.training, {name: searches * n for name, n in BUDGET.items()}),
@@ -92,11 +94,12 @@ def measure(cells: Cells, tasks: Slices, seed: int) -> None:
         loop(tasks, run, seed, target=tasks.target, ttt=TTT)
     for number, arm in enumerate(test_time):
         cells.measure(arm, seed, loop_cell(run / "target" / f"iteration-{number}" / "evaluation.json"))
+    cells.measure(JOINT_TARGET, seed, lambda: joint(run / "target", TTT))
 
 
-def joint(run: Path) -> Evaluation:
-    """One vote over the attempts of all rounds on the training slice."""
-    return vote_runs([load_run(run, iteration=number) for number in NAMES]).evaluation
+def joint(run: Path, last: int) -> Evaluation:
+    """One vote over the attempts of all rounds on a slice."""
+    return vote_runs([load_run(run, iteration=number) for number in range(last + 1)]).evaluation
 
 
 def time_ratio() -> float:
