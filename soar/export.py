@@ -103,6 +103,7 @@ def _row(attempt: Attempt) -> dict[str, Any]:
         "source": program.source if program else None,
         "program_hash": program.hash if program else None,
         "train_accuracy": attempt.train_accuracy,
+        "pixel_accuracy": attempt.pixel_accuracy,
         "solved": list(attempt.solved),
         "eligible": attempt.eligible,
         "broken_rules": list(attempt.broken_rules),
@@ -123,7 +124,7 @@ def _schema() -> Any:
     kinds = {
         pa.string(): ["key", "task_id", "task_hash", "phase", "model", "adapter", "source", "program_hash"],
         pa.int64(): ["iteration", "island", "tokens"],
-        pa.float64(): ["logprob", "train_accuracy"],
+        pa.float64(): ["logprob", "train_accuracy", "pixel_accuracy"],
         pa.bool_(): ["eligible"],
         pa.list_(pa.bool_()): ["solved"],
         pa.list_(pa.string()): [

@@ -50,6 +50,7 @@ class Attempt:
         train: what the program did on each example's input, in order; empty without a program.
         test: what it did on each test input.
         train_accuracy: fraction of the examples solved exactly, h(p) in the paper.
+        pixel_accuracy: mean over the examples of the share of cells that are right; 0.0 where values are no grids.
         solved: for each example whether it is solved exactly; empty without a program.
         broken_rules: eligibility rules that it breaks (see `soar.eligibility`); empty when eligible.
         tokens: length of the reply in tokens.
@@ -72,6 +73,7 @@ class Attempt:
     tokens: int = 0
     logprob: float | None = None
     solved: tuple[bool, ...] = ()
+    pixel_accuracy: float = 0.0
 
     @property
     def solves_examples(self) -> bool:

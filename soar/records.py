@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from soar.eligibility import RULES, Rule, broken_rules
 from soar.models.base import Completion, Prompt
 from soar.program import Attempt, Phase, Program
 from soar.sandbox.outcome import Outcome
-from soar.task import Task, Value, canonical_json, matches
+from soar.task import Task, Value, canonical_json, matches, pixel_accuracy
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +67,17 @@ def request_key(iteration: int, phase: Phase, island: int | None, step: int) -> 
     return f"{iteration}/{phase}/{'-' if island is None else island}/{step}"
 
 
+class Verdict(NamedTuple):
+    """What the examples say of a program: see the fields of `Attempt`."""
+
+    solved: tuple[bool, ...]
+    pixel_accuracy: float
+    broken: tuple[Rule, ...]
+
+
+NO_PROGRAM = Verdict((), 0.0, ())
+
+
 @dataclass(slots=True)
 class Judge:
     """Turns records of one task into attempts; programs that come again are judged once. Reads no test output.
@@ -79,9 +90,7 @@ class Judge:
     task: Task
     rules: Collection[Rule] = RULES
     _grids: bool = field(init=False)
-    _verdicts: dict[str, tuple[tuple[bool, ...], tuple[Rule, ...]]] = field(
-        init=False, default_factory=dict
-    )  # by program hash
+    _verdicts: dict[str, Verdict] = field(init=False, default_factory=dict)  # by program hash
 
     def __post_init__(self) -> None:
         self._grids = self.task.without_test_outputs().is_grid
@@ -89,7 +98,7 @@ class Judge:
     def attempt(self, request: Request, position: int, record: Record) -> Attempt:
         """Return completion number `position` of a request as an attempt."""
         train, test = record.outcomes[: len(self.task.train)], record.outcomes[len(self.task.train) :]
-        solved, broken = self._verdict(record.program, train, test) if record.program else ((), ())
+        verdict = self._verdict(record.program, train, test) if record.program else NO_PROGRAM
         return Attempt(
             key=f"{request.key}/{position}",
             task_id=request.task_id,
@@ -103,22 +112,21 @@ class Judge:
             program=record.program,
             train=train,
             test=test,
-            train_accuracy=sum(solved) / len(solved) if solved else 0.0,
-            broken_rules=broken,
+            train_accuracy=sum(verdict.solved) / len(verdict.solved) if verdict.solved else 0.0,
+            pixel_accuracy=verdict.pixel_accuracy,
+            broken_rules=verdict.broken,
             tokens=record.completion.tokens,
             logprob=record.completion.logprob,
-            solved=solved,
+            solved=verdict.solved,
         )
 
-    def _verdict(
-        self, program: Program, train: Sequence[Outcome], test: Sequence[Outcome]
-    ) -> tuple[tuple[bool, ...], tuple[Rule, ...]]:
-        """For each example whether it is solved, and the rules broken."""
+    def _verdict(self, program: Program, train: Sequence[Outcome], test: Sequence[Outcome]) -> Verdict:
         if program.hash not in self._verdicts:
-            pairs = zip(train, self.task.train, strict=True)
-            solved = tuple(one.status == "ok" and matches(one.value, example.output) for one, example in pairs)
+            pairs = [(one, example.output) for one, example in zip(train, self.task.train, strict=True)]
+            solved = tuple(one.status == "ok" and matches(one.value, output) for one, output in pairs)
             broken = broken_rules(self.task, program, train, test, self.rules, self._grids)
-            self._verdicts[program.hash] = solved, broken
+            near = sum(pixel_accuracy(one.value, output) for one, output in pairs if one.status == "ok")
+            self._verdicts[program.hash] = Verdict(solved, near / max(1, len(pairs)), broken)
         return self._verdicts[program.hash]
 
 

@@ -6,6 +6,8 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
+from operator import eq
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard
 
@@ -157,8 +159,9 @@ def is_grid(value: object) -> TypeGuard[Grid]:
         return False
     if not all(type(row) is list and len(row) == len(value[0]) for row in value):
         return False
-    cells_fit = all(type(cell) is int and 0 <= cell < COLOURS for row in value for cell in row)
-    return 1 <= len(value[0]) <= MAX_SIDE and cells_fit
+    if not 1 <= len(value[0]) <= MAX_SIDE:
+        return False
+    return all(set(map(type, row)) == {int} and min(row) >= 0 and max(row) < COLOURS for row in value)
 
 
 def matches(predicted: object, expected: object) -> bool:
@@ -186,6 +189,8 @@ def pixel_accuracy(predicted: object, expected: object) -> float:
 
     0.0 where the shapes differ, a row is ragged, or `expected` is no grid: other values have no pixels."""
     predicted, expected = from_numpy(predicted), from_numpy(expected)
+    if is_grid(predicted) and is_grid(expected):
+        return _share_of_cells(predicted, expected)
     if not is_grid(expected) or type(predicted) is not list or not isinstance(expected, list):
         return 0.0
     rows = [from_numpy(row) for row in predicted]
@@ -193,6 +198,13 @@ def pixel_accuracy(predicted: object, expected: object) -> float:
         return 0.0
     equal = [same for row, wanted in zip(rows, expected, strict=True) for same in map(matches, row, wanted)]
     return sum(equal) / len(equal)
+
+
+def _share_of_cells(predicted: Grid, expected: Grid) -> float:
+    if (len(predicted), len(predicted[0])) != (len(expected), len(expected[0])):
+        return 0.0
+    equal: int = sum(map(eq, chain(*predicted), chain(*expected)))
+    return equal / (len(expected) * len(expected[0]))
 
 
 def _is_plain_dtype(value: object) -> bool:

@@ -10,7 +10,7 @@ from typing import Literal, TypeAlias
 from soar.program import Attempt
 from soar.task import Value, canonical_json
 
-Weighting: TypeAlias = Literal["sum", "appendix", "majority", "best"]
+Weighting: TypeAlias = Literal["sum", "appendix", "majority", "best", "closest"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,8 @@ def vote(attempts: Iterable[Attempt], n: int = 2, c: float = 1000, weight: Weigh
         c: worth of the examples: what an attempt that solves all of them weighs more than one that solves none.
         weight: "sum": the sum over the group of 1 + c * train accuracy (SOAR, section 3.2, and its code);
             "appendix": count + c * mean train accuracy (its appendix D.1); "majority": the count alone; "best": the
-            train accuracy of the group's best attempt alone. The last two take no `c`.
+            train accuracy of the group's best attempt alone; "closest": the same plus its pixel accuracy on the
+            examples, so that among equals the nearest miss counts. The last three take no `c`.
 
     Ties go to the larger count, then to the group with the smallest key.
     """
@@ -48,7 +49,7 @@ def vote(attempts: Iterable[Attempt], n: int = 2, c: float = 1000, weight: Weigh
     for attempt in attempts:
         outputs = answer(attempt)
         if outputs is not None:
-            tally.add(outputs, attempt.train_accuracy, attempt.key)
+            tally.add(outputs, attempt.train_accuracy, attempt.pixel_accuracy, attempt.key)
     return tally.best(n, c, weight)
 
 
@@ -65,11 +66,12 @@ class Tally:
 
     _groups: dict[str, _Group] = field(default_factory=dict)
 
-    def add(self, outputs: tuple[Value, ...], accuracy: float, key: str) -> None:
+    def add(self, outputs: tuple[Value, ...], accuracy: float, pixel_accuracy: float, key: str) -> None:
         """Count an attempt's vote."""
         text = canonical_json(outputs)
         group = self._groups.setdefault(text, _Group(outputs, text, key))
         group.accuracies.append(accuracy)
+        group.nearest = max(group.nearest, accuracy + pixel_accuracy)
         group.key = min(group.key, key)
 
     def best(self, n: int = 2, c: float = 1000, weight: Weighting = "sum") -> list[Prediction]:
@@ -85,6 +87,7 @@ class _Group:
     text: str
     key: str
     accuracies: list[float] = field(default_factory=list)
+    nearest: float = 0.0
 
     def weight(self, c: float, weighting: Weighting) -> float:
         count = len(self.accuracies)
@@ -92,5 +95,7 @@ class _Group:
             return count
         if weighting == "best":
             return max(self.accuracies)
+        if weighting == "closest":
+            return self.nearest
         total = math.fsum(self.accuracies)  # exact, so that the order of the attempts does not matter
         return count + c * (total if weighting == "sum" else total / count)

@@ -53,13 +53,14 @@ def attempt(
     train: tuple[Outcome, ...] = (),
     broken: tuple[str, ...] = (),
     status: str = "ok",
+    near: float = 0.0,
 ) -> Attempt:
     """An attempt with the accuracy and test outputs wanted."""
     outcomes = tuple(Outcome(status, value) for value in test)  # type: ignore[arg-type]
     return Attempt(
         key=key, task_id="t", task_hash="h", iteration=0, phase="sample", island=None, parents=(), model="m",
         adapter=None, program=Program(f"# {key}\n"), train=train, test=outcomes, train_accuracy=accuracy,
-        broken_rules=broken,
+        broken_rules=broken, pixel_accuracy=near,
     )  # fmt: skip
 
 

@@ -89,6 +89,18 @@ def test_attempts_come_in_order_and_by_iteration(archive: ArchiveWriter) -> None
     assert [attempt.key for attempt in archive.attempts(TASK, iteration=1)] == keys[3:]
 
 
+def test_an_attempt_knows_how_near_it_is_to_the_examples(archive: ArchiveWriter) -> None:
+    near = [row[:] for row in TASK.train[0].output]
+    near[0][0] = (near[0][0] + 1) % 10
+    cells = len(near) * len(near[0])
+    outcomes = (Outcome("ok", near), *RIGHT[1:])
+    archive.record(request(), 1, INPUTS, [record("a", RIGHT), record("b", outcomes), record(None), record("c", HALF)])
+    found = [attempt.pixel_accuracy for attempt in archive.attempts(TASK)]
+    others = len(TASK.train) - 1
+    assert found[:3] == pytest.approx([1.0, (others + (cells - 1) / cells) / (others + 1), 0.0])
+    assert found[3] < 1.0
+
+
 def test_outcomes_are_known_by_program_and_input(archive: ArchiveWriter) -> None:
     archive.record(request(), 1, INPUTS, RECORDS)
     assert archive.outcomes(Program("b"), INPUTS) == HALF

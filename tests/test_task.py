@@ -110,6 +110,13 @@ def test_pixel_accuracy_needs_a_grid_to_compare_with() -> None:
     assert pixel_accuracy([[1, 2], [3, True]], [[1, 0], [3, 1]]) == 0.5
 
 
+@given(grids, grids)
+def test_pixel_accuracy_of_grids_is_the_mean_over_cells(grid: list[list[int]], other: list[list[int]]) -> None:
+    cells = [a == b for row, wanted in zip(other, grid, strict=False) for a, b in zip(row, wanted, strict=False)]
+    same_shape = (len(grid), len(grid[0])) == (len(other), len(other[0]))
+    assert pixel_accuracy(other, grid) == (sum(cells) / len(cells) if same_shape else 0.0)
+
+
 @given(grids)
 def test_grids_are_grids(grid: list[list[int]]) -> None:
     assert is_grid(grid)

@@ -29,6 +29,7 @@ from soar.voting import answer
 
 BUDGET = {"samples": 64, "refinements": 64}
 PATH = RESULTS / "votes.json"
+Answers: TypeAlias = Sequence[tuple[Attempt, Sequence[Any]]]
 Weight: TypeAlias = Callable[[Sequence[Attempt]], Any]  # of the attempts that agree; larger is better
 
 
@@ -48,15 +49,43 @@ def shortest(group: Sequence[Attempt]) -> int:
     return min(len(a.program.source) for a in group if a.program is not None and a.train_accuracy == most)
 
 
-VOTES: dict[str, Weight] = {
-    "sum of 1 + 1000 accuracy (the paper's)": lambda group: sum(1 + 1000 * a for a in accuracies(group)),
-    "count + 1000 mean accuracy (its appendix)": lambda group: len(group) + 1000 * sum(accuracies(group)) / len(group),
-    "count": len,
-    "best accuracy, then count": lambda group: (max(accuracies(group)), len(group)),
-    "distinct programs: sum of 1 + 1000 accuracy": lambda group: sum(1 + 1000 * a for a in accuracies(distinct(group))),
-    "sum of accuracy to the 4th": lambda group: sum(a**4 for a in accuracies(group)) + 1e-6 * len(group),
-    "best accuracy, then distinct programs": lambda group: (max(accuracies(group)), len(distinct(group))),
-    "best accuracy, then shortest program": lambda group: (max(accuracies(group)), -shortest(group)),
+def paper(group: Sequence[Attempt]) -> float:
+    """SOAR, section 3.2."""
+    return sum(1 + 1000 * accuracy for accuracy in accuracies(group))
+
+
+def best_first(group: Sequence[Attempt]) -> tuple[float, int]:
+    """The most accurate attempt decides, then the count."""
+    return max(accuracies(group)), len(group)
+
+
+def nearest(group: Sequence[Attempt]) -> float:
+    """Accuracy and pixel accuracy of the attempt that is nearest to the examples."""
+    return max(one.train_accuracy + one.pixel_accuracy for one in group)
+
+
+def nearest_and_short(group: Sequence[Attempt]) -> float:
+    """The same, where 500 characters weigh as much as an example's worth of pixels."""
+    sources = [(one, len(one.program.source)) for one in group if one.program is not None]
+    return max(one.train_accuracy + one.pixel_accuracy - length / 500 for one, length in sources)
+
+
+VOTES: dict[str, tuple[Weight, bool]] = {  # weight, and whether each test input has a vote of its own
+    "sum of 1 + 1000 accuracy (the paper's)": (paper, False),
+    "count + 1000 mean accuracy (its appendix)": (
+        lambda group: len(group) + 1000 * sum(accuracies(group)) / len(group),
+        False,
+    ),
+    "count": (len, False),
+    "best accuracy, then count": (best_first, False),
+    "distinct programs: sum of 1 + 1000 accuracy": (lambda group: paper(distinct(group)), False),
+    "sum of accuracy to the 4th": (lambda group: sum(a**4 for a in accuracies(group)) + 1e-6 * len(group), False),
+    "best accuracy, then distinct programs": (lambda group: (max(accuracies(group)), len(distinct(group))), False),
+    "best accuracy, then shortest program": (lambda group: (max(accuracies(group)), -shortest(group)), False),
+    "accuracy + pixel accuracy of the nearest": (nearest, False),
+    "accuracy + pixel accuracy - characters / 500": (nearest_and_short, False),
+    "each test input alone: sum of 1 + 1000 accuracy": (paper, True),
+    "each test input alone: best accuracy, then count": (best_first, True),
 }
 
 
@@ -85,18 +114,24 @@ def measure(group: TaskSet, name: str, seed: int) -> dict[str, Any]:
 
 def of_task(result: SearchResult) -> dict[str, float]:
     """The share of test inputs that each vote's two answers have right."""
-    groups: dict[str, list[Attempt]] = defaultdict(list)
-    for attempt in result.attempts:
-        outputs = answer(attempt)
-        if outputs is not None:
-            groups[canonical_json(outputs)].append(attempt)
+    answers = [(attempt, outputs) for attempt in result.attempts if (outputs := answer(attempt)) is not None]
     truth = [example.output for example in result.task.test]
+    every = tuple(range(len(truth)))
     shares = {}
-    for name, weight in VOTES.items():
-        chosen = sorted(groups, key=lambda key: (weight(groups[key]), len(groups[key]), key), reverse=True)[:2]
-        answers = [json.loads(key) for key in chosen]
-        shares[name] = share([any(one[i] == output for one in answers) for i, output in enumerate(truth)])
+    for name, (weight, alone) in VOTES.items():
+        parts = [(i,) for i in every] if alone else [every]
+        shares[name] = share(hit for part in parts for hit in hits_of(answers, truth, weight, part))
     return shares
+
+
+def hits_of(answers: Answers, truth: Sequence[Any], weight: Weight, part: Sequence[int]) -> list[bool]:
+    """For each test input of a part whether one of the two heaviest answers to that part has it right."""
+    groups: dict[str, list[Attempt]] = defaultdict(list)
+    for attempt, outputs in answers:
+        groups[canonical_json([outputs[i] for i in part])].append(attempt)
+    heaviest = sorted(groups, key=lambda key: (weight(groups[key]), len(groups[key]), key), reverse=True)[:2]
+    found = [json.loads(key) for key in heaviest]
+    return [any(one[place] == truth[i] for one in found) for place, i in enumerate(part)]
 
 
 def share(hits: Iterable[bool | None]) -> float:

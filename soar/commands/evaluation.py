@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 _RUN_HELP = "Folder of a run; its last round, or with @N round N (runs/a@0)."
 Run = Annotated[str, typer.Argument(metavar="RUN", help=_RUN_HELP)]
-Weight = Annotated[str | None, typer.Option(help="Weights of the vote: sum, appendix (SOAR's two), majority, best.")]
+_WEIGHT_HELP = "Weights of the vote: sum, appendix (SOAR's two), majority, best, closest."
+Weight = Annotated[str | None, typer.Option(help=_WEIGHT_HELP)]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, and nothing else, on standard output.")]
 
 

@@ -82,6 +82,7 @@ class _Mark:
     place: tuple[bool, int, int, int]  # refined, step, island, position: sampling first, then islands side by side
     key: str
     accuracy: float
+    pixel_accuracy: float
     outputs: tuple[Value, ...] | None  # what it votes for
     hits: tuple[bool, ...]  # for each test input
 
@@ -100,7 +101,8 @@ class _Pass:
         for attempt in self.scan.watch(attempts, self.task):
             step, position = map(int, attempt.key.split("/")[-2:])
             place = (attempt.phase == "refine", step, attempt.island or 0, position)
-            self.marks.append(_Mark(place, attempt.key, attempt.train_accuracy, answer(attempt), self._hits(attempt)))
+            near = attempt.train_accuracy, attempt.pixel_accuracy
+            self.marks.append(_Mark(place, attempt.key, *near, answer(attempt), self._hits(attempt)))
             if attempt.program is not None:
                 self.sources[attempt.program.source] += 1
 
@@ -194,7 +196,7 @@ def _replay(
     reached = np.zeros(len(task.test), dtype=bool)
     for count, mark in enumerate(marks, 1):
         if mark.outputs is not None:
-            tally.add(mark.outputs, mark.accuracy, mark.key)
+            tally.add(mark.outputs, mark.accuracy, mark.pixel_accuracy, mark.key)
         reached |= np.array(mark.hits)
         if count in wanted:
             share = float(np.mean(_hits(task, tally.best(ANSWERS, c, weight))))

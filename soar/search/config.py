@@ -36,7 +36,7 @@ class SearchConfig(Options):
             see `soar.search.selectors`; with the prompt set `crossover` where the model's own would be `soar`).
         rex_c: C of REx (paper: 20), also of the crossover.
         vote_c: worth of the examples in the vote (paper: 1,000).
-        vote_weight: "sum" (paper), "appendix", "majority" or "best", see `soar.voting.vote`.
+        vote_weight: "sum" (paper), "appendix", "majority", "best" or "closest", see `soar.voting.vote`.
         temperature: of the model; None: the prompt set's (paper: 1.0; `mini` draws at 1.3).
         min_p: of the model (paper: 0.05).
         max_tokens: longest reply; None: the prompt set's.
