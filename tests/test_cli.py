@@ -89,6 +89,8 @@ def test_a_stop_file_stops_and_the_same_command_goes_on(tmp_path: Path) -> None:
     assert stopped.returncode == 0 and "stopped: the stop file" in stopped.stderr and "goes on" in stopped.stderr
     assert json.loads(stopped.stdout)["stats"]["completions"] == 0
     assert json.loads(soar(*command).stdout)["stats"]["completions"] == 16
+    counted = json.loads(soar(*command, "--vote", "majority").stdout)["predictions"]  # the same attempts, voted on anew
+    assert counted and all(one["weight"] == one["count"] for one in counted)
 
 
 def test_runs_are_merged_and_exported(tmp_path: Path) -> None:
@@ -151,6 +153,7 @@ def test_doctor_names_the_vllm_that_would_be_started(monkeypatch: pytest.MonkeyP
         (("search", "3c9b0459", "--model", "gpt"), "no model 'gpt'"),
         (("search", "3c9b0459", "--samples", "-1"), "samples"),
         (("search", "3c9b0459", "--sample", "1"), "--samples"),
+        (("search", "3c9b0459", "--vote", "loudest"), "vote_weight"),
         (("show", "nowhere"), "nowhere"),
     ],
 )

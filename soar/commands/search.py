@@ -44,6 +44,10 @@ def search(
     selector: Annotated[
         str, typer.Option(help="What picks programs to refine: rex, uniform, best, crossover.")
     ] = "rex",
+    vote: Annotated[
+        str,
+        typer.Option(help="How attempts count: sum, appendix (SOAR's two), majority, best, closest (nearest miss)."),
+    ] = "sum",
     prompt_set: Annotated[
         str | None, typer.Option(help="Another prompt set than the model's own: soar, golden, grids, ..., or a folder.")
     ] = None,
@@ -87,6 +91,7 @@ def search(
         "seed": seed,
         "budget": budget,
         "selector": selector,
+        "vote_weight": vote,
         "prompt_set": prompt_set,
         "drop_examples": drop_examples,
         "few_shot": few_shot,
