@@ -1,4 +1,4 @@
-"""Does moving refinements between tasks save completions? `AdaptiveBudget` against `FixedBudget`, with the base model.
+"""Does moving refinements between tasks save completions, or stopping where a task is solved? With the base model.
 
     python experiments/evidence/budgets.py [--only-report]
 
@@ -12,7 +12,7 @@ import os
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from bench import PAGE, REPEATED, RUNS, SEEDS, Cells, put, search_cell, slices, text
@@ -22,7 +22,17 @@ from soar.evaluation import Estimate, summarize
 from soar.plots import COLOURS
 
 SHARES = ((8, 8), (16, 16), (32, 32), (16, 48), (16, 112))
-BUDGETS = ("fixed", "adaptive")
+WAYS: dict[str, dict[str, Any]] = {
+    "fixed": {},
+    "adaptive": {"budget": "adaptive"},
+    "early stop": {"early_stop": 4, "samples_per_request": 8},  # mini's 32 at once would leave nothing to stop
+}
+ARMS = [
+    *((way, *share) for share in SHARES for way in ("fixed", "adaptive")),
+    ("fixed", 64, 64),
+    ("early stop", 32, 32),
+    ("early stop", 64, 64),
+]
 FIGURES = ("tasks_solved", "mean_solved", "oracle")
 
 
@@ -35,12 +45,11 @@ def main(
     if not only_report:
         tasks = slices().training
         for seed in SEEDS[:seeds]:
-            for samples, refinements in SHARES:
-                for budget in BUDGETS:
-                    arm = f"{budget} {samples}+{refinements}"
-                    run = RUNS / f"budgets-{seed}" / arm.replace(" ", "-")
-                    options = {"samples": samples, "refinements": refinements, "budget": budget}
-                    cells.measure(arm, seed, search_cell(tasks, run, seed, **options))
+            for way, samples, refinements in ARMS:
+                arm = f"{way} {samples}+{refinements}"
+                run = RUNS / f"budgets-{seed}" / arm.replace(" ", "-")
+                options = {"samples": samples, "refinements": refinements, **WAYS[way]}
+                cells.measure(arm, seed, search_cell(tasks, run, seed, **options))
     report(cells)
 
 
@@ -53,7 +62,7 @@ def report(cells: Cells) -> None:
         each = [row for one in mine for row in one.per_task]
         spent = sum(row.completions for row in each) / len(each)
         rows.append([arm, str(len(mine)), f"{spent:.1f}", *map(text, means.values())])
-        points.append((arm.partition(" ")[0], spent, means["tasks_solved"]))
+        points.append((arm.rpartition(" ")[0], spent, means["tasks_solved"]))
     put(
         "budgets",
         ["budget, samples+refinements", "seeds", "completions per task", "tasks solved", "mean", "oracle"],
@@ -64,12 +73,12 @@ def report(cells: Cells) -> None:
 
 
 def draw(points: Sequence[tuple[str, float, Estimate | None]]) -> None:
-    """Draw tasks solved by completions spent, a colour for each budget."""
+    """Draw tasks solved by completions spent, a colour for each way of spending them."""
     figure = Figure(figsize=(7.5, 4.2), layout="constrained")
     axes = figure.add_subplot()
-    for budget, colour in zip(BUDGETS, COLOURS, strict=False):
-        mine = [(spent, 100 * solved.value) for name, spent, solved in points if name == budget and solved]
-        axes.scatter([spent for spent, _ in mine], [solved for _, solved in mine], color=colour, label=budget)
+    for way, colour in zip(WAYS, COLOURS, strict=False):
+        mine = [(spent, 100 * solved.value) for name, spent, solved in points if name == way and solved]
+        axes.scatter([spent for spent, _ in mine], [solved for _, solved in mine], color=colour, label=way)
     axes.set(xlabel="completions made per task", ylabel="tasks solved by the vote, %")
     axes.set_xscale("log", base=2)
     axes.legend(frameon=False)
