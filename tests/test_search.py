@@ -23,6 +23,8 @@ from soar.prompting import load_prompt_set
 from soar.search import ConfigError, PromptTooLongError, SearchConfig, load_run
 from soar.search.engine import _EngineThread
 from soar.search.planning import sampling
+from soar.search.progress import Progress
+from soar.search.progress_bar import watched
 from soar.search.task_search import island_budget, request_sizes
 from soar.task import Task
 from soar.testing import Script, ScriptedModel
@@ -209,6 +211,15 @@ def pressing(run: Path, times: int) -> Script:
         return script(prompt, place, rng)
 
     return interrupt
+
+
+def test_lines_come_when_a_task_ends_and_now_and_then(capsys: pytest.CaptureFixture[str]) -> None:
+    moments = [(0.0, 0), (5.0, 0), (14.9, 0), (15.1, 0), (20.0, 0), (31.0, 0), (32.0, 1), (33.0, 1)]
+    start = Progress(tasks_total=2, budget=8, skipped={}).snapshot()
+    snapshots = [dataclasses.replace(start, seconds=seconds, tasks_done=done) for seconds, done in moments]
+    assert list(watched(iter(snapshots), progress=True)) == snapshots
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.split(" tasks")[0] for line in lines] == ["0/2"] * 3 + ["1/2"]
 
 
 def test_ctrl_c_finishes_what_runs_and_reports(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,6 +9,7 @@ from typing import TypeVar
 from soar.search.progress import Snapshot
 
 T = TypeVar("T")
+QUIET = 15.0  # seconds
 
 
 def watched(snapshots: Iterator[Snapshot], progress: bool | None) -> Iterator[Snapshot]:
@@ -88,11 +89,12 @@ def _in_a_notebook(
 
 
 def _as_lines(snapshots: Iterator[Snapshot]) -> Iterator[Snapshot]:
-    done = -1
+    """A line whenever a task is done, and at least every `QUIET` seconds: tasks side by side can end together."""
+    done, told = -1, 0.0
     for snapshot in snapshots:
-        if snapshot.tasks_done != done:
+        if snapshot.tasks_done != done or snapshot.seconds - told >= QUIET:
             print(describe(snapshot), file=sys.stderr, flush=True)
-            done = snapshot.tasks_done
+            done, told = snapshot.tasks_done, snapshot.seconds
         yield snapshot
 
 
