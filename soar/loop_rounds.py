@@ -77,10 +77,11 @@ def one_vote(run: Path, last: SearchResults, evaluation: Evaluation) -> Evaluati
 
 def joint_vote(run: Path) -> Evaluation | None:
     """Read the vote over all searches of a set; None where it was not made, or more searches followed."""
-    for number in evaluated(run)[-1:]:
-        file = run / f"iteration-{number}" / JOINT
-        return _evaluation(file) if file.exists() else None
-    return None
+    numbers = evaluated(run)
+    if not numbers:
+        return None
+    file = run / f"iteration-{numbers[-1]}" / JOINT
+    return _evaluation(file) if file.exists() else None
 
 
 def _evaluation(file: Path) -> Evaluation:
