@@ -117,7 +117,10 @@ def _bare(row: Mapping[str, Any]) -> dict[str, Any]:
 
 def searched(tasks: TaskSet, run: Path, seed: int, model: Any = "mini", **options: Any) -> SearchResults:
     """Search, or go on searching; with the budget of the protocol unless told otherwise."""
-    return search(tasks, model, run=run, seed=seed, progress=True, **{**BUDGET, **options})
+    results = search(tasks, model, run=run, seed=seed, progress=True, **{**BUDGET, **options})
+    if results.stopped is not None:  # half a search is no result
+        raise SystemExit(f"stopped: {results.stopped}; the same command goes on")
+    return results
 
 
 def search_cell(tasks: TaskSet, run: Path, seed: int, **options: Any) -> Callable[[], Evaluation]:
