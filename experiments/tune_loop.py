@@ -3,8 +3,8 @@
     python experiments/tune_loop.py runs/loops --setting scope=current --setting scope=all,selection=greedy,epochs=3
 
 Tasks and seeds are those of tune_mini.py, which finds the options of a single training. Settings are options of
-hindsight, of search and of training. Kill it at any time and give the same command again: it goes on where it was.
-RUN/results.json has a row per seed, setting, round and group of tasks.
+hindsight, of the loop, of search and of training. Kill it at any time and give the same command again: it goes on where
+it was. RUN/results.json has a row per seed, setting, round and group of tasks.
 """
 
 from __future__ import annotations
@@ -21,9 +21,8 @@ import typer
 from rich.console import Console
 
 import soar
-from soar.loop_config import HindsightConfig
+from soar.loop_config import HindsightConfig, LoopConfig
 from soar.options import Options
-from soar.search import SearchConfig
 from soar.slices import readable_by_mini
 from soar.training import TrainingConfig
 
@@ -48,12 +47,12 @@ def main(
     for seed in range(seeds):
         for text in setting:
             given = dict(item.split("=") for item in text.split(","))
-            of_rows, of_search = taken(given, HindsightConfig), taken(given, SearchConfig)
+            of_rows, of_loop = taken(given, HindsightConfig), taken(given, LoopConfig)
             options = {name: json.loads(value) for name, value in given.items()}
             report = soar.iterate(
                 rest[:tasks], model, held_out=rest[tasks : tasks + held_out], run=run / text / f"seed-{seed}",
                 seed=seed, iterations=rounds, samples=32, refinements=32, progress=False,
-                **of_search, hindsight=of_rows, training=TrainingConfig.for_model("mini", seed=seed, **options),
+                **of_loop, hindsight=of_rows, training=TrainingConfig.for_model("mini", seed=seed, **options),
             )  # fmt: skip
             Console(width=160).print(text, report)
             for one in report.rounds:

@@ -1,9 +1,9 @@
 """The loop: search, learn from every attempt in hindsight, train, search again (SOAR, section 3 and algorithm 3).
 
 Round k searches the training tasks with the adapter of round k - 1 (the base model in round 0), turns the attempts into
-rows and trains an adapter from the base model on them; after the last round comes a last search. With target tasks, an
-adapter is then trained on the rows of all rounds, and test-time rounds on the targets follow, which read none of their
-test outputs.
+rows and trains an adapter on them, from the base model unless told otherwise; after the last round comes a last search.
+With target tasks, an adapter is then trained on the rows of all rounds, and test-time rounds on the targets follow,
+which read none of their test outputs.
 """
 
 from __future__ import annotations
@@ -176,18 +176,18 @@ class _Loop:
     def __init__(self, stages: Stages, pool: list[Path]) -> None:
         self.stages, self.pool = stages, pool
         self.config, self.sets, self.folder = stages.config, stages.sets, stages.folder
+        self.adapter: Adapter | None = None
 
     def rounds(self) -> Steps:
         """Search, hindsight and training, again and again, and a last search."""
-        adapter: Adapter | None = None
         for number in range(self.config.iterations + 1):
-            yield from self.stages.searches(self._jobs(number), adapter)
+            yield from self.stages.searches(self._jobs(number), self.adapter)
             if self.stages.stopped is not None or number == self.config.iterations:
                 return
             place = self.folder.round(number)
             scope: int | Literal["all"] = "all" if self.config.hindsight.scope == "all" else number
             yield from self.stages.rows(f"hindsight {number}", place, partial(self._rows, [self.folder.path], scope))
-            adapter = yield from self.stages.train(f"training {number}", place)
+            yield from self._train(f"training {number}", place)
 
     def test_time(self) -> Steps:
         """Learn from all rounds together, then search the target tasks and learn from them, without their answers."""
@@ -195,17 +195,20 @@ class _Loop:
         assert self.sets.target is not None
         runs = [self.folder.path, *self.pool]
         yield from self.stages.rows("hindsight of all rounds", pooled, partial(self._rows, runs, "all"))
-        adapter = yield from self.stages.train("training on all rounds", pooled)
+        yield from self._train("training on all rounds", pooled)
         for number in range(self.config.ttt + 1):
             shown = (self.folder.path, self.config.iterations)
             last = number == self.config.ttt > 0
             job = SearchJob(f"test-time search {number}", self.sets.target, target, number, shown, last)
-            yield from self.stages.searches([job], adapter)
+            yield from self.stages.searches([job], self.adapter)
             if self.stages.stopped is not None or number == self.config.ttt:
                 return
             place = target / f"iteration-{number}"
             yield from self.stages.rows(f"test-time hindsight {number}", place, partial(self._test_time_rows, number))
-            adapter = yield from self.stages.train(f"test-time training {number}", place)
+            yield from self._train(f"test-time training {number}", place)
+
+    def _train(self, title: str, place: Path) -> Steps:
+        self.adapter = yield from self.stages.train(title, place, self.adapter if self.config.continued else None)
 
     def _jobs(self, number: int) -> list[SearchJob]:
         shown = (self.folder.path, number - 1) if number else None

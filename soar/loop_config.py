@@ -63,12 +63,14 @@ class LoopConfig(SearchConfig):
         iterations: rounds of search, hindsight and training; a last search follows.
         ttt: test-time rounds on the target tasks.
         held_out_every: search the held-out tasks after every round, not only before the first and after the last.
+        continued: train each adapter from the one before it, not from the base model (paper: from the base model).
         hindsight: see `HindsightConfig`.
     """
 
     iterations: int = Field(4, ge=0)
     ttt: int = Field(0, ge=0)
     held_out_every: bool = False
+    continued: bool = False
     hindsight: HindsightConfig = Field(default_factory=lambda: HindsightConfig.model_validate({}))
 
     @classmethod
@@ -85,7 +87,7 @@ class LoopConfig(SearchConfig):
 
     def search(self) -> dict[str, Any]:
         """The options of a search."""
-        own = {"iterations", "ttt", "held_out_every", "hindsight", "iteration"}
+        own = {"iterations", "ttt", "held_out_every", "continued", "hindsight", "iteration"}
         return {name: value for name, value in dict(self).items() if name not in own}
 
 
@@ -211,8 +213,9 @@ class LoopFolder:
         folder.write("loop.json", new)
 
     def _check(self, old: dict[str, Any], new: dict[str, Any]) -> None:
+        known = LoopConfig.of({}).model_dump(mode="json") | old if old else new  # an option younger than the folder
         for name, value in new.items():
-            before = old.get(name, value)
+            before = known.get(name, value)
             if before == value or (before is None and name in LATER) or name == "dropped":
                 continue
             if name in GROWING and value > before and (name == "ttt" or not self.pooled.exists()):

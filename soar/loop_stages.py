@@ -206,8 +206,8 @@ class Stages:
             " (correct-only rows come from solved tasks: --selection greedy-diverse takes any)" if solved_only else ""
         )
 
-    def train(self, title: str, place: Path) -> Generator[LoopSnapshot, None, Adapter]:
-        """Train from the base model on the rows of a round, once, and return the adapter."""
+    def train(self, title: str, place: Path, start: Adapter | None) -> Generator[LoopSnapshot, None, Adapter]:
+        """Train on the rows of a round, once, from an adapter or else from the base model; return the adapter."""
         from datasets import load_from_disk
 
         from soar.training import Adapter, train_iter
@@ -218,7 +218,8 @@ class Stages:
         yield self._now("training", title)
         with self._timed(title):
             dataset = load_from_disk(str(place / "dataset"))
-            with closing(train_iter(dataset, self.model, place / "adapter", self.training)) as events:
+            events = train_iter(dataset, self.model, place / "adapter", self.training, continue_from=start)
+            with closing(events):
                 for event in events:
                     yield self._now("training", title, training=event)
             adapter: Adapter = event["adapter"]

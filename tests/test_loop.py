@@ -68,8 +68,11 @@ def test_a_changed_option_is_refused_by_name(tmp_path: Path) -> None:
     claim(tmp_path, iterations=2, samples=8, workers=1)
     changes: dict[str, Any] = {
         "samples": 16, "model": "hf:x", "training": {"rank": 16}, "seed": 1, "hindsight": {"per_task": 3},
-        "iterations": 1, "tasks": OTHERS,
+        "iterations": 1, "tasks": OTHERS, "continued": True,
     }  # fmt: skip
+    made = json.loads((tmp_path / "loop.json").read_text())
+    del made["continued"]  # as in folders that are older than the option
+    (tmp_path / "loop.json").write_text(json.dumps(made))
     for name, value in changes.items():
         with pytest.raises(LoopError, match=name):
             claim(tmp_path, **{"iterations": 2, "samples": 8, name: value})
@@ -192,8 +195,9 @@ def test_test_time_rounds_go_on_from_a_loop(left: Path, tmp_path: Path) -> None:
     tasks = soar.load_tasks("arc-agi-1/training")
     hidden = tasks.select(["d631b094"]).without_test_outputs()
     options = {name: made[name] for name in ("samples", "refinements", "islands", "samples_per_request")}
-    assert made["hindsight"]["scope"] == "all" and made["iterations"] == 1
-    options["iterations"] = 2
+    assert made["hindsight"]["scope"] == "all" and made["iterations"] == 1 and made["continued"] is False
+    (run / "loop.json").write_text(json.dumps(made | {"continued": True}))  # a first training is the same either way
+    options |= {"iterations": 2, "continued": True}
     report = soar.iterate(
         tasks.select(RunFolder(run).tasks()), held_out=tasks.select(["a699fb00"]), target=hidden, ttt=1, run=run,
         training=TrainingConfig.of(made["training"]), hindsight=made["hindsight"], progress=False, **options,
@@ -202,6 +206,9 @@ def test_test_time_rounds_go_on_from_a_loop(left: Path, tmp_path: Path) -> None:
     before, after = report.of("target")
     names = [Adapter.load(run / place / "adapter").name for place in ("pooled", "target/iteration-0")]
     assert [before.evaluation.adapter, after.evaluation.adapter] == names
+    chain = [Adapter.load(run / place / "adapter") for place in ("iteration-0", "iteration-1", "pooled")]
+    last = Adapter.load(run / "target" / "iteration-0" / "adapter")
+    assert [one.made_of["continue_from"] for one in (*chain, last)] == [None, *(one.name for one in chain)]
     pooled, both = (rows_of(run / place / "dataset") for place in ("pooled", "target/iteration-0"))
     assert both[: len(pooled)] == pooled and len(both) > len(pooled)
     own = both[len(pooled) :]

@@ -82,6 +82,10 @@ def iterate(
     held_out_every: Annotated[
         bool, typer.Option("--held-out-every", help="Search the held-out tasks after every round.")
     ] = False,
+    continued: Annotated[
+        bool,
+        typer.Option("--continued", help="Train each adapter from the one before it, not from the base model."),
+    ] = False,
     pool: Annotated[
         list[Path] | None, typer.Option(help="Another run whose rows join those of this one before test time.")
     ] = None,
@@ -118,7 +122,7 @@ def iterate(
     }  # fmt: skip
     options: dict[str, Any] = {
         "iterations": iterations, "ttt": ttt, "samples": samples, "refinements": refinements, "seed": seed,
-        "held_out_every": held_out_every,
+        "held_out_every": held_out_every, "continued": continued,
         "hindsight": {name: value for name, value in hindsight.items() if value is not None},
     }  # fmt: skip
     searched, aside = _sets(tasks, limit, held_out, held_out_limit)
