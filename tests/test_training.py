@@ -19,7 +19,7 @@ from datasets import Dataset
 from soar.models import ModelError, Prompt, Sampling, open_model
 from soar.models.mini import WEIGHTS, MiniModel
 from soar.prompting import load_prompt_set
-from soar.training import Adapter, AdapterError, TrainingConfig, TrainingError, train
+from soar.training import Adapter, AdapterError, TrainingConfig, TrainingError, reply_losses, train
 from soar.training.lora import train_iter
 from soar.training.progress import summary, watched
 from tests.training_support import generated_rows
@@ -94,6 +94,29 @@ def test_mini_and_transformers_answer_with_it_alike(folder: Path, rows: Dataset,
     assert mini.adapter is None
     assert replies[0].text == replies[1].text != plain.text
     assert replies[0].logprob == pytest.approx(replies[1].logprob, abs=1e-2)
+
+
+def test_the_loss_of_a_reply_is_what_the_model_says_when_it_gives_it(
+    folder: Path, rows: Dataset, mini: MiniModel
+) -> None:
+    replied, said = [], []
+    for row in rows.select(range(6)):  # of several lengths, so that batches are padded
+        prompt = Prompt(tuple(row["prompt"]), row["prefill"])
+        completion = asyncio.run(mini.complete(prompt, 1, Sampling(temperature=0.0, max_tokens=200), 0)).completions[0]
+        assert completion.finish_reason == "stop" and completion.logprob is not None
+        replied.append(row | {"completion": completion.text})
+        said.append(-completion.logprob)
+    assert reply_losses(Dataset.from_list(replied)) == pytest.approx(said, abs=1e-3)
+    before, after = reply_losses(rows), reply_losses(rows, adapter=folder / "adapter")
+    assert all(a < b for a, b in zip(after, before, strict=True))
+
+
+def test_a_row_that_outgrows_the_window_has_no_loss(rows: Dataset) -> None:
+    long = rows[0] | {"completion": "    return x\n" * 2000}
+    losses = reply_losses(Dataset.from_list([long, rows[0]]))
+    assert losses[0] is None and losses[1] is not None and losses[1] > 0
+    with pytest.raises(TrainingError, match="no column completion"):
+        reply_losses(rows.remove_columns("completion"))
 
 
 def test_killed_and_started_again_it_ends_in_the_same_weights(folder: Path) -> None:

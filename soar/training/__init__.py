@@ -8,14 +8,16 @@ if TYPE_CHECKING:
     from soar.training.adapter import Adapter, AdapterError
     from soar.training.config import TrainingConfig, TrainingError
     from soar.training.lora import train, train_iter
+    from soar.training.scoring import reply_losses
 
-__all__ = ["Adapter", "AdapterError", "TrainingConfig", "TrainingError", "train", "train_iter"]
+__all__ = ["Adapter", "AdapterError", "TrainingConfig", "TrainingError", "reply_losses", "train", "train_iter"]
 
 _HOMES = {
     "Adapter": "adapter",
     "AdapterError": "adapter",
     "TrainingConfig": "config",
     "TrainingError": "config",
+    "reply_losses": "scoring",
     "train": "lora",
     "train_iter": "lora",
 }

@@ -34,7 +34,16 @@ def fingerprint(dataset: Any) -> str:
 
 
 def encode(dataset: Any, tokenizer: Any, window: int) -> tuple[Any, int]:
-    """Return rows as `input_ids`, `labels` (-100 on the prompt) and `length`, and how many were longer than `window`.
+    """Return rows as `token_ids` gives them, and how many were left out, being longer than `window`."""
+    ids = token_ids(dataset, tokenizer)
+    fitting = [i for i, length in enumerate(ids["length"]) if length <= window]
+    if not fitting:
+        raise TrainingError(f"every row is longer than {window} tokens: nothing is left to train on")
+    return ids.select(fitting), len(ids) - len(fitting)
+
+
+def token_ids(dataset: Any, tokenizer: Any) -> Any:
+    """Return rows as `input_ids`, `labels` (-100 on the prompt) and `length`.
 
     The ids of the prompt are those that a search sends, see `soar.models.tokens`.
     """
@@ -44,11 +53,7 @@ def encode(dataset: Any, tokenizer: Any, window: int) -> tuple[Any, int]:
         before, after = encode_reply(tokenizer, prompt, row["completion"])
         return {"input_ids": before + after, "labels": [-100] * len(before) + after, "length": len(before) + len(after)}
 
-    ids = dataset.map(to_ids, remove_columns=dataset.column_names, load_from_cache_file=False)
-    fitting = [i for i, length in enumerate(ids["length"]) if length <= window]
-    if not fitting:
-        raise TrainingError(f"every row is longer than {window} tokens: nothing is left to train on")
-    return ids.select(fitting), len(ids) - len(fitting)
+    return dataset.map(to_ids, remove_columns=dataset.column_names, load_from_cache_file=False)
 
 
 def training_order(lengths: Sequence[int], epochs: int, micro_batch: int, seed: int) -> list[int]:
