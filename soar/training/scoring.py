@@ -49,6 +49,8 @@ class Scorer:
     """What runs in the process."""
 
     def __init__(self, source: str, adapter: str | None) -> None:
+        import warnings
+
         import torch
         from peft import PeftModel
         from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -56,6 +58,7 @@ class Scorer:
 
         from soar.training.network import window_of
 
+        warnings.simplefilter("ignore", FutureWarning)  # what PEFT still calls of transformers
         logging.disable_progress_bar()
         logging.set_verbosity_error()
         self.tokenizer, self.window = AutoTokenizer.from_pretrained(source), window_of(source)
