@@ -148,19 +148,19 @@ def learned(place: Path, seed: int, iteration: int | Literal["all"], kind: str |
     return train(load_from_disk(place / "rows"), "mini", place / "adapter", progress=True)
 
 
-def loop(tasks: Slices, run: Path, seed: int, model: str = "mini", **more: Any) -> None:
+def loop(tasks: Slices, run: Path, seed: int, **more: Any) -> None:
     """Run the loop on the training slice, or go on with it; by default options unless told otherwise."""
     options = {"iterations": ROUNDS, "seed": seed, **BUDGET, **more}
-    soar.iterate(tasks.training, model, held_out=tasks.held_out, run=run, progress=True, **options)
+    soar.iterate(tasks.training, held_out=tasks.held_out, run=run, progress=True, **options)
 
 
-def measure_loop(cells: Cells, tasks: Slices, run: Path, seed: int, model: str = "mini", **more: Any) -> None:
+def measure_loop(cells: Cells, tasks: Slices, run: Path, seed: int) -> None:
     """Run the loop where a cell is missing: one for each round, and the held-out slice before and after."""
     places = {arm: run / f"iteration-{number}" for number, arm in NAMES.items()}
     for arm, number in zip(dict(HELD_OUT), (0, ROUNDS), strict=True):
         places[arm] = run / "held-out" / f"iteration-{number}"
     if not all(cells.get(arm, seed) for arm in places):
-        loop(tasks, run, seed, model, **more)
+        loop(tasks, run, seed)
     for arm, place in places.items():
         cells.measure(arm, seed, loop_cell(place / "evaluation.json"))
 

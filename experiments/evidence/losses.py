@@ -3,7 +3,7 @@
     python experiments/evidence/losses.py [--only-report]
 
 Rows come from the first searches of learning.py, of the training slice and of the held-out slice; adapters from its
-first and last round, and, where rows.py has run, from greedy-diverse rows. Protocol and results: docs/evidence.md.
+first and last round. Protocol and results: docs/evidence.md.
 """
 
 from __future__ import annotations
@@ -51,21 +51,13 @@ def main(
     """Measure; write the table."""
     if not only_report:
         loop = RUNS / f"loop-{seed}"
-        if not (loop / "held-out" / "iteration-0" / "evaluation.json").exists():
-            raise SystemExit(f"no searches to take rows from in {loop}: run experiments/evidence/learning.py first")
+        models = {BASE: None, **{f"after round {n + 1}": loop / f"iteration-{n}" / "adapter" for n in (0, ROUNDS - 1)}}
+        if not all(adapter is None or adapter.exists() for adapter in models.values()):
+            raise SystemExit(f"{loop} has not all its rounds: run experiments/evidence/learning.py first")
         groups = rows_of(loop, seed)
-        found = {name: measure(adapter, groups) for name, adapter in adapters(loop, seed)}
+        found = {name: measure(adapter, groups) for name, adapter in models.items()}
         PATH.write_text(json.dumps({"seed": seed, "losses": found}) + "\n")
     report()
-
-
-def adapters(loop: Path, seed: int) -> Iterator[tuple[str, Path | None]]:
-    """The models: the base model, and those adapters that there are."""
-    yield BASE, None
-    places = {f"after round {number + 1}": loop / f"iteration-{number}" for number in (0, ROUNDS - 1)}
-    for name in ("greedy-diverse", "greedy-diverse, inputs moved"):
-        places[f"{name} rows"] = RUNS / f"rows-{seed}" / name.replace(" ", "-")
-    yield from ((name, place / "adapter") for name, place in places.items() if (place / "adapter").exists())
 
 
 def rows_of(loop: Path, seed: int) -> dict[str, Any]:
@@ -75,8 +67,9 @@ def rows_of(loop: Path, seed: int) -> dict[str, Any]:
         for kind, selection in (("wrong programs", "uniform"), ("solutions", "correct-only")):
             options: dict[str, Any] = {"selection": selection, "refinement": "none", "per_task": PER_TASK}
             rows, _ = make_dataset(run, iteration=0, seed=seed, **options)
-            wrong = rows.filter(lambda row: min(row["train_accuracy"], row["test_accuracy"]) < 1)
-            found[f"{kind}, {place}"] = wrong if kind == "wrong programs" else rows
+            if kind == "wrong programs":
+                rows = rows.filter(lambda row: min(row["train_accuracy"], row["test_accuracy"]) < 1)
+            found[f"{kind}, {place}"] = rows
     return {name: found[name] for name in GROUPS}
 
 

@@ -30,7 +30,7 @@ def reply_losses(dataset: Any, model: str = "mini", adapter: Adapter | str | Pat
         A loss for each row, in their order; None for a row that is longer than the model's window.
 
     Raises:
-        TrainingError: a column is missing, there are no rows, or all are too long.
+        TrainingError: a column is missing, or there are no rows.
         AdapterError: there can be no adapters for this model.
         ModelError: the model cannot be loaded.
     """
