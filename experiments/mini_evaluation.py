@@ -28,7 +28,8 @@ def evaluate(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, folder
 
 def exact_match(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, tasks: int = 200) -> dict[str, Any]:
     """Greedy programs on generated tasks never trained on: share equal to the right text, by kind, size and family."""
-    decoder = Decoder(model.config.to_dict(), {k: v.detach().cpu() for k, v in model.state_dict().items()})
+    state = {name: weight.detach().cpu() for name, weight in model.state_dict().items()}
+    decoder = Decoder(model.config.to_dict(), state, [model.config.eos_token_id])
     rng = random.Random("held out")
     right: Counter[str] = Counter()
     seen: Counter[str] = Counter()

@@ -11,11 +11,12 @@ from typing import Any
 import torch
 import typer
 from torch.nn import functional as F
-from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+from transformers import GenerationConfig, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 import soar.grids
 from soar.models.mini.corpus import WINDOW
 from soar.models.mini.generator import HEADER
+from soar.models.mini.notation import MARKS
 from soar.models.mini.signature import grids_signature
 from soar.models.mini.tokenizer import build_tokenizer
 
@@ -155,10 +156,17 @@ def save_checkpoint(
 
 
 def save_model(folder: Path, model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast) -> None:
-    """Write weights in bf16, configuration and tokenizer, and the hash of the signatures of `soar.grids` they know."""
+    """Write weights in bf16, configuration and tokenizer, and the hash of the signatures of `soar.grids` they know.
+
+    A reply ends with the end token, and where the model goes on with a mark of its own notation.
+    """
     shutil.rmtree(folder, ignore_errors=True)
     copy = LlamaForCausalLM(model.config)
     copy.load_state_dict(model.state_dict())
+    copy.generation_config = GenerationConfig(
+        bos_token_id=tokenizer.bos_token_id, pad_token_id=tokenizer.pad_token_id,
+        eos_token_id=[tokenizer.eos_token_id, *tokenizer.convert_tokens_to_ids(list(MARKS))],
+    )  # fmt: skip
     copy.to(torch.bfloat16).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     (folder / "grids_signature.txt").write_text(grids_signature() + "\n")

@@ -49,6 +49,7 @@ class Settings(BaseModel):
         max_tokens: longest reply worth asking for.
         temperature: at which tokens are drawn; 0 means greedy.
         samples_per_request: completions of the sampling prompt in one request.
+        stop: a reply is over where one of these begins; for raw sets, whose model may go on with its own notation.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -59,6 +60,7 @@ class Settings(BaseModel):
     max_tokens: PositiveInt = 2048
     temperature: NonNegativeFloat = 1.0
     samples_per_request: PositiveInt = 32
+    stop: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +110,8 @@ class PromptSet:
 
     def parse(self, reply: str, prefill: str = "") -> str | ParseFailure:
         """Return the source of the program in a reply to a prompt with this `prefill`."""
-        return parse_reply(reply, prefill, raw=self.settings.raw)
+        ends = [place for mark in self.settings.stop if (place := reply.find(mark)) >= 0]
+        return parse_reply(reply[: min(ends, default=None)], prefill, raw=self.settings.raw)
 
     def reply(self, source: str, prefill: str = "") -> str:
         """Return the reply to a prompt with this `prefill` that `parse` reads as this source: what a model learns.

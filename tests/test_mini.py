@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import ast
 import asyncio
 import os
 import signal
@@ -7,22 +8,27 @@ from pathlib import Path
 
 import pytest
 import torch
+from hypothesis import assume, given
+from hypothesis import strategies as st
 from peft import LoraConfig, PeftModel, get_peft_model
 from transformers import LlamaForCausalLM
 
 from soar.datasets import load_tasks
-from soar.models import Completion, ModelError, Reply, Sampling, open_model
+from soar.models import Completion, LanguageModel, ModelError, Reply, Sampling, open_model
+from soar.models.base import Prompt
 from soar.models.mini import WEIGHTS, MiniModel
+from soar.models.mini.notation import MARKS
 from soar.models.mini.signature import grids_signature
-from soar.prompting import load_prompt_set
+from soar.prompting import PromptSet, load_prompt_set
 from soar.replies import parse_reply
+from soar.slices import refinement_prompt
 
 TASK = load_tasks("arc-agi-1/training")["3c9b0459"]
 PROMPT = load_prompt_set("mini").render(TASK)
 
 
-def ask(model: MiniModel, n: int = 6, seed: int = 1, temperature: float = 1.0) -> Reply:
-    return asyncio.run(model.complete(PROMPT, n, Sampling(temperature=temperature, max_tokens=64), seed))
+def ask(model: LanguageModel, n: int = 6, seed: int = 1, temperature: float = 1.0, prompt: Prompt = PROMPT) -> Reply:
+    return asyncio.run(model.complete(prompt, n, Sampling(temperature=temperature, max_tokens=64), seed))
 
 
 def test_writes_programs(mini: MiniModel) -> None:
@@ -112,3 +118,35 @@ def test_weights_are_small() -> None:
 def test_other_names_are_refused(name: str) -> None:
     with pytest.raises(ModelError):
         open_model(name)
+
+
+def refining_a_right_parent() -> tuple[Prompt, PromptSet]:
+    prompt_set = load_prompt_set("mini")
+    return refinement_prompt(load_tasks("arc-agi-1/training")["a699fb00"], prompt_set), prompt_set
+
+
+def test_a_reply_ends_where_the_model_goes_on_with_its_own_notation(mini: MiniModel) -> None:
+    prompt, prompt_set = refining_a_right_parent()
+    reply = ask(mini, n=64, prompt=prompt)
+    assert [one.finish_reason for one in reply.completions].count("stop") >= 60
+    for completion in reply.completions:
+        assert not any(mark in completion.text for mark in MARKS)
+        if completion.finish_reason == "stop":
+            ast.parse(str(prompt_set.parse(completion.text, prompt.prefill)))
+
+
+def test_transformers_ends_such_a_reply_at_the_same_token(mini: MiniModel) -> None:
+    prompt, _ = refining_a_right_parent()
+    theirs = open_model(f"hf:{WEIGHTS}")
+    ours = ask(mini, n=1, temperature=0.0, prompt=prompt).completions[0]
+    other = ask(theirs, n=1, temperature=0.0, prompt=prompt).completions[0]
+    theirs.close()
+    assert (ours.text, ours.tokens, ours.finish_reason) == (other.text, other.tokens, other.finish_reason)
+
+
+@given(st.sampled_from(MARKS), st.text(), st.text(alphabet=st.characters(exclude_characters=MARKS), min_size=1))
+def test_the_prompt_set_cuts_a_reply_at_the_first_mark(mark: str, after: str, body: str) -> None:
+    prompt_set = load_prompt_set("mini")
+    assume(body.strip())
+    assert prompt_set.settings.stop == MARKS
+    assert prompt_set.parse(body + mark + after, "header\n") == prompt_set.parse(body, "header\n") == "header\n" + body

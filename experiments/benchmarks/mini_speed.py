@@ -22,12 +22,11 @@ import numpy as np
 import psutil
 import torch
 import typer
-from safetensors.torch import load_file
 
 import soar
 from soar.datasets import TaskSet
 from soar.models.mini import WEIGHTS, MiniModel
-from soar.models.mini.decoder import Decoder
+from soar.models.mini.child import Child
 from soar.prompting import load_prompt_set
 from soar.search.config import SearchConfig
 from soar.slices import refinement_prompt
@@ -99,8 +98,7 @@ def search(tasks: TaskSet) -> dict[str, Any]:
 def parts(tasks: TaskSet) -> dict[str, float]:
     """Milliseconds of one thread, means over the tasks."""
     torch.set_num_threads(1)
-    config = json.loads((WEIGHTS / "config.json").read_text())
-    decoder, prompts = Decoder(config, load_file(WEIGHTS / "model.safetensors")), load_prompt_set("mini")
+    decoder, prompts = Child(str(WEIGHTS)).decoder, load_prompt_set("mini")
     wanted = prompts.settings
     samples = wanted.samples_per_request
     refinements: int = SearchConfig.model_fields["refinements_per_request"].default

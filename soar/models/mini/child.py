@@ -42,6 +42,8 @@ class Child:
         torch.set_num_threads(1)
         self.folder = Path(folder)
         self.config = json.loads((self.folder / "config.json").read_text())
+        ends = json.loads((self.folder / "generation_config.json").read_text())["eos_token_id"]
+        self.ends: list[int] = ends if isinstance(ends, list) else [ends]
         self.load(adapter)
 
     def load(self, adapter: str | None) -> None:
@@ -49,7 +51,7 @@ class Child:
         state = load_file(self.folder / "model.safetensors")
         if adapter is not None:
             merge(state, Path(adapter))
-        self.decoder = Decoder(self.config, state)
+        self.decoder = Decoder(self.config, state, self.ends)
 
     def check(self, adapter: str) -> None:
         """Raise AdapterError where the adapter in folder `adapter` was trained with another tokenizer."""

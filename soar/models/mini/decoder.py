@@ -7,6 +7,7 @@ is copied from step to step. The text a request gives depends on nothing but the
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,7 +35,7 @@ class Layer:
 
 @dataclass(frozen=True, slots=True)
 class Drawn:
-    """One reply: token ids without the end token, whether the model ended it, its log-probability at temperature 1."""
+    """One reply: token ids without what ended it, whether the model ended it, its log-probability at temperature 1."""
 
     ids: list[int]
     stopped: bool
@@ -47,15 +48,16 @@ class Decoder:
     Args:
         config: the model's `config.json`.
         state: its weights under Hugging Face's names.
+        ends: tokens that end a reply.
         cached_prefixes: how many shared prompt beginnings are kept, latest used last.
     """
 
-    def __init__(self, config: dict[str, Any], state: State, cached_prefixes: int = 6) -> None:
+    def __init__(self, config: dict[str, Any], state: State, ends: Collection[int], cached_prefixes: int = 6) -> None:
         self.heads: int = config["num_attention_heads"]
         self.kv_heads: int = config["num_key_value_heads"]
         self.head_dim: int = config.get("head_dim") or config["hidden_size"] // self.heads
         self.eps: float = config["rms_norm_eps"]
-        self.eos: int = config["eos_token_id"]
+        self.ends = frozenset(ends)
         state = {name: weight.float() for name, weight in state.items()}
         self.embedding = state["model.embed_tokens.weight"]
         head = self.embedding if config["tie_word_embeddings"] else state["lm_head.weight"]
@@ -167,7 +169,7 @@ class Rows:
         """Append a token to each live row, drop the rows that ended; return the tokens of those still live."""
         for row, token, logprob in zip(self.live, tokens.tolist(), logprobs.tolist(), strict=True):
             self.logprob[row] += logprob
-            if token == self.decoder.eos:
+            if token in self.decoder.ends:
                 self.stopped[row] = True
             else:
                 self.ids[row].append(token)

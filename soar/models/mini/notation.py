@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 CELLS = "⓪①②③④⑤⑥⑦⑧⑨"
 RIGHT_CELL = "·"
 INPUT, OUTPUT, TEST, PARENT, RIGHT, WRONG = "▷", "▶", "◇", "✎", "✓", "✗"
+MARKS = (INPUT, OUTPUT, TEST, PARENT, RIGHT, WRONG)  # no program holds one: a reply that comes to one is over
 MAX_SIDE = 30
 SHOWN_MISTAKES = 2  # further wrong outputs are only marked as wrong: they cost tokens and rarely add anything
 
