@@ -30,6 +30,15 @@ class Size(StrEnum):
     large = "large"
 
 
+class Optimizer(StrEnum):
+    """What updates the matrices of the blocks. Muon's iterations are in bf16, whatever else is."""
+
+    muon = "muon"
+    adamw = "adamw"
+
+
+PEAK_RATES = {Optimizer.muon: 3e-3, Optimizer.adamw: 2e-3}
+
 SHAPES = {  # width and layers; heads have 32 dimensions
     Size.tiny: (64, 2),
     Size.small: (192, 6),
@@ -87,16 +96,22 @@ def initial_model(tokenizer: PreTrainedTokenizerFast, size: Size, start_from: Pa
     return LlamaForCausalLM(config)
 
 
-def make_optimizers(model: LlamaForCausalLM, matrix_lr: float, other_lr: float) -> list[torch.optim.Optimizer]:
-    """Muon for the blocks' matrices (Jordan 2024), AdamW for the rest; `schedule` scales both."""
+def make_optimizers(
+    model: LlamaForCausalLM, kind: Optimizer, matrix_lr: float, other_lr: float
+) -> list[torch.optim.Optimizer]:
+    """Muon (Jordan 2024) or AdamW for the blocks' matrices, AdamW for the rest; `schedule` scales both."""
     matrices = [p for name, p in model.named_parameters() if p.ndim == 2 and "layers" in name]
     others = [p for name, p in model.named_parameters() if p.ndim != 2 or "layers" not in name]
-    muon = torch.optim.Muon(matrices, lr=matrix_lr, weight_decay=0.05, adjust_lr_fn="match_rms_adamw")
+    first: torch.optim.Optimizer
+    if kind == Optimizer.muon:
+        first = torch.optim.Muon(matrices, lr=matrix_lr, weight_decay=0.05, adjust_lr_fn="match_rms_adamw")
+    else:
+        first = torch.optim.AdamW(matrices, lr=matrix_lr, betas=(0.9, 0.95), weight_decay=0.05)
     adamw = torch.optim.AdamW(others, lr=other_lr, betas=(0.9, 0.95), weight_decay=0.0)
-    for optimizer in (muon, adamw):
+    for optimizer in (first, adamw):
         for group in optimizer.param_groups:
             group["peak"] = group["lr"]
-    return [muon, adamw]
+    return [first, adamw]
 
 
 def schedule(step: int, steps: int) -> float:
@@ -105,10 +120,15 @@ def schedule(step: int, steps: int) -> float:
 
 
 def train_step(
-    model: Any, optimizers: list[torch.optim.Optimizer], ids: torch.Tensor, weights: torch.Tensor, scale: float
+    model: Any,
+    optimizers: list[torch.optim.Optimizer],
+    ids: torch.Tensor,
+    weights: torch.Tensor,
+    scale: float,
+    bf16: bool,
 ) -> torch.Tensor:
-    """Take one step; return the mean loss on program tokens, in nats, without waiting for it."""
-    with torch.autocast(ids.device.type, dtype=torch.bfloat16):
+    """Take one step, in bf16 or in float32; return the mean loss on program tokens, in nats, without waiting for it."""
+    with torch.autocast(ids.device.type, dtype=torch.bfloat16, enabled=bf16):
         logits = model(input_ids=ids, use_cache=False).logits
     each = F.cross_entropy(logits[:, :-1].flatten(0, 1).float(), ids[:, 1:].flatten(), reduction="none")
     weight = weights[:, 1:].flatten()

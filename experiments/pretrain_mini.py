@@ -30,6 +30,8 @@ import torch
 import typer
 from mini_evaluation import evaluate
 from mini_training import (
+    PEAK_RATES,
+    Optimizer,
     Size,
     forget_after,
     initial_model,
@@ -46,7 +48,7 @@ from mini_training import (
 from torch.utils.data import DataLoader
 from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
-from soar.cores import available_cores
+from soar.cores import available_cores, computes_bf16
 from soar.models.mini.corpus import BATCHES, Batch, Corpus
 
 LOG_EVERY = 25
@@ -60,8 +62,12 @@ def main(
     batch_tokens: Annotated[int, typer.Option(help="Rows times padded length of a batch, at least 4096.")] = 8192,
     start_from: Annotated[Path | None, typer.Option("--from", help="Folder of weights to begin with.")] = None,
     seed: Annotated[int, typer.Option(help="Of weights and tasks.")] = 0,
-    matrix_lr: Annotated[float, typer.Option(help="Peak learning rate of the matrices (Muon).")] = 3e-3,
-    other_lr: Annotated[float, typer.Option(help="Peak learning rate of embeddings and norms (AdamW).")] = 3e-3,
+    optimizer: Annotated[
+        Optimizer | None,
+        typer.Option(help="Of the matrices; muon, with bf16, where the hardware has that; else adamw."),
+    ] = None,
+    matrix_lr: Annotated[float | None, typer.Option(help="Its peak rate: 3e-3 with muon, 2e-3 with adamw.")] = None,
+    other_lr: Annotated[float | None, typer.Option(help="Peak rate of embeddings and norms (AdamW): the same.")] = None,
     every: Annotated[int, typer.Option(help="Steps between checkpoints.")] = 250,
     evaluate_every: Annotated[int, typer.Option(help="Steps between evaluations; 0: none.")] = 1000,
     minutes: Annotated[float, typer.Option(help="Stop after this time, with a checkpoint.")] = float("inf"),
@@ -76,10 +82,12 @@ def main(
     torch.manual_seed(seed)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     given = {"steps": steps, "size": size, "batch_tokens": batch_tokens, "from": start_from and str(start_from)}
-    remember(out, {**given, "seed": seed, "matrix_lr": matrix_lr, "other_lr": other_lr})
+    kind = optimizer or (Optimizer.muon if computes_bf16() else Optimizer.adamw)
+    matrix_lr, other_lr = matrix_lr or PEAK_RATES[kind], other_lr or PEAK_RATES[kind]
+    remember(out, {**given, "seed": seed, "optimizer": kind, "matrix_lr": matrix_lr, "other_lr": other_lr})
     tokenizer = training_tokenizer(out, start_from)
     model = initial_model(tokenizer, size, start_from).to(device)
-    optimizers = make_optimizers(model, matrix_lr, other_lr)
+    optimizers = make_optimizers(model, kind, matrix_lr, other_lr)
     step, losses = load_checkpoint(out, model, optimizers)
     if export or step == steps:
         save_model(out / "model", model, tokenizer)
@@ -113,10 +121,10 @@ class Training:
 
     def run(self, step: int, losses: list[torch.Tensor], batches: Iterator[Batch], forward: Any) -> int:
         """Go on after `step` steps until all are done or the time is over; return the steps done."""
-        device, clock, tokens = self.model.device, time.monotonic(), 0
+        device, clock, tokens, bf16 = self.model.device, time.monotonic(), 0, computes_bf16()
         for ids, weights in batches:
             moved = torch.from_numpy(ids).to(device).long(), torch.from_numpy(weights).to(device).float()
-            losses.append(train_step(forward, self.optimizers, *moved, schedule(step, self.steps)))
+            losses.append(train_step(forward, self.optimizers, *moved, schedule(step, self.steps), bf16))
             step, tokens = step + 1, tokens + ids.size
             last, late = step == self.steps, time.monotonic() > self.deadline
             if step % LOG_EVERY == 0 or last:

@@ -14,9 +14,12 @@ import typer
 from safetensors.torch import load_file
 from transformers import AutoTokenizer, LlamaForCausalLM
 
+from soar.cores import computes_bf16
 from soar.models.mini import WEIGHTS, MiniModel
 from soar.models.mini.corpus import WINDOW
 from soar.models.mini.signature import grids_signature
+from soar.training.config import TrainingConfig
+from soar.training.network import uses_bf16
 
 ROOT = Path(__file__).parent.parent
 MINIATURE = ("--size", "tiny", "--steps", "10", "--batch-tokens", "4096", "--every", "3", "--evaluate-every", "0")
@@ -57,6 +60,13 @@ def test_killed_and_stopped_it_ends_with_the_same_curve_and_weights(undisturbed:
     assert [(row["step"], row["loss"]) for row in rows] == [(row["step"], row["loss"]) for row in expected]
     weights, right = (load_file(out / "model/model.safetensors") for out in (tmp_path, undisturbed))
     assert all(weight.equal(right[name]) for name, weight in weights.items())
+
+
+def test_what_trains_is_what_the_hardware_is_fast_at(undisturbed: Path) -> None:
+    settings = json.loads((undisturbed / "settings.json").read_text())
+    expected = ("muon", 3e-3) if computes_bf16() else ("adamw", 2e-3)
+    assert (settings["optimizer"], settings["matrix_lr"]) == expected
+    assert uses_bf16(TrainingConfig()) == computes_bf16()
 
 
 def test_the_finished_model_is_one_that_soar_opens(undisturbed: Path) -> None:

@@ -9,7 +9,7 @@ import importlib.util
 from collections.abc import Sequence
 from typing import Any
 
-from soar.cores import available_cores
+from soar.cores import available_cores, computes_bf16
 from soar.models.base import Capabilities, Completion, ModelError, Prompt, Reply, Sampling, prompt_set_of
 from soar.models.pool import WorkerPool
 from soar.models.tokens import encode_prompt
@@ -84,7 +84,8 @@ class Child:
         self.source = source
         self.tokenizer = AutoTokenizer.from_pretrained(source)
         device = "cuda" if torch.cuda.is_available() else "cpu"
-        dtype = torch.bfloat16 if device == "cuda" else torch.float32
+        half = torch.bfloat16 if computes_bf16() else torch.float16
+        dtype = half if device == "cuda" else torch.float32
         self.base = AutoModelForCausalLM.from_pretrained(source, dtype=dtype).to(device).eval()
         self.model = self.base
         self.load(adapter)

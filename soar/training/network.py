@@ -9,6 +9,7 @@ import torch
 from peft import LoraConfig, PeftModel, get_peft_model, prepare_model_for_kbit_training
 from transformers import AutoConfig, AutoModelForCausalLM, BitsAndBytesConfig
 
+from soar.cores import computes_bf16
 from soar.training.config import TrainingConfig
 
 QUANTIZED_ABOVE = 15e9  # parameters; models "of 14B" have up to 14.8 billion
@@ -21,9 +22,7 @@ def window_of(source: str) -> int:
 
 def uses_bf16(config: TrainingConfig) -> bool:
     """Tell whether to compute in bf16: asked for, or by default where the hardware has it."""
-    if config.precision != "auto":
-        return config.precision == "bf16"
-    return torch.cuda.is_bf16_supported() if torch.cuda.is_available() else torch.cpu._is_avx512_bf16_supported()
+    return computes_bf16() if config.precision == "auto" else config.precision == "bf16"
 
 
 def uses_packing(config: TrainingConfig) -> bool:
