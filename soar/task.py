@@ -55,11 +55,13 @@ class Example:
 class Task:
     """A few training examples and the test inputs to answer.
 
-    The values are not copied: leave them unchanged."""
+    The values are not copied: leave them unchanged. `metadata` is for analysis (source, family, difficulty): no search,
+    prompt or training reads it, and it makes no two tasks different."""
 
     id: str
     train: tuple[Example, ...]
     test: tuple[Example, ...]
+    metadata: Mapping[str, Value] = field(default_factory=dict)
     _hash: str = field(default="", init=False)  # filled on first use
 
     @property
@@ -82,15 +84,16 @@ class Task:
         return all(is_grid(value) for value in [*(example.input for example in examples), *outputs])
 
     def without_test_outputs(self) -> Task:
-        """The same task with its answers removed; the content hash stays."""
+        """The same task with its answers, and what is known about it, removed; the content hash stays."""
         return Task(self.id, self.train, tuple(Example(example.input) for example in self.test))
 
     def to_json(self) -> dict[str, Any]:
-        """The task in ARC's format: `{"train": [{"input", "output"}, ...], "test": [...]}`."""
-        return {
+        """The task in ARC's format: `{"train": [{"input", "output"}, ...], "test": [...]}`, and "metadata" if any."""
+        data: dict[str, Any] = {
             "train": [example.to_json() for example in self.train],
             "test": [example.to_json() for example in self.test],
         }
+        return data | {"metadata": dict(self.metadata)} if self.metadata else data
 
     @classmethod
     def from_json(cls, id: str, data: Mapping[str, Any]) -> Task:
@@ -101,7 +104,7 @@ class Task:
             tuple(Example(pair["input"], pair.get("output")) for pair in pairs)
             for pairs in (data["train"], data["test"])
         )
-        return cls(id, train, test)
+        return cls(id, train, test, data.get("metadata", {}))
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Task):

@@ -32,6 +32,7 @@ class _TaskData(BaseModel):
     model_config = ConfigDict(strict=True)  # other keys, such as a name or an author, are left alone
     train: Annotated[list[_Pair], Field(min_length=1)]
     test: Annotated[list[_Pair], Field(min_length=1)]
+    metadata: dict[str, JsonValue] = {}
 
 
 def read_file(path: Path) -> list[Task]:
@@ -117,7 +118,9 @@ def _with_solutions(tasks: list[Task], path: Path) -> list[Task]:
                 fault = "is null" if output is None else "is in the challenges file too"
                 raise TaskFileError(f"{place}, test[{index}].output: {fault}")
         pairs = zip(task.test, outputs, strict=True)
-        complete.append(Task(task.id, task.train, tuple(Example(e.input, output) for e, output in pairs)))
+        complete.append(
+            Task(task.id, task.train, tuple(Example(e.input, output) for e, output in pairs), task.metadata)
+        )
     return complete
 
 
@@ -133,7 +136,7 @@ def _task(id: str, data: object, place: str) -> Task:
         if pair.output is None:
             raise TaskFileError(f"{place}, train[{index}].output: missing (only tests may lack it)")
     train, test = (tuple(Example(p.input, p.output) for p in part) for part in (checked.train, checked.test))
-    return Task(id, train, test)
+    return Task(id, train, test, checked.metadata)
 
 
 def _place(loc: Iterable[int | str]) -> str:

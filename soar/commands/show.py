@@ -30,6 +30,7 @@ def list_tasks(
     if source is None:
         for name in ARC_SETS:
             typer.echo(repr(load_tasks(name)))
+        typer.echo("gym/domain-K/train and gym/domain-K/held-out: 200 generated tasks each, for K = 1, 2, 3, ...")
         return
     tasks = load_tasks(source)
     if against is None:

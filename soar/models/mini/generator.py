@@ -114,8 +114,10 @@ def _equal(a: Array | None, b: Array | None) -> bool:
     return a is not None and b is not None and a.shape == b.shape and bool((a == b).all())
 
 
-def _steps(rng: random.Random, family: Family, draw: Draw) -> list[str]:
+def _steps(rng: random.Random, family: Family, draw: Draw, followed: bool) -> list[str]:
     steps, turned = in_steps(fill(rng, family, draw.params)), family.name in _TURNS
+    if not followed:
+        return steps
     more = rng.random()
     for _ in range(min(0 if more < 0.55 else 1 if more < 0.9 else 2, 3 - len(steps))):
         params = dict(draw.params)
@@ -212,12 +214,16 @@ def attempt(
     max_side: int,
     max_cells_total: int,
     refinement: bool,
+    followed: bool = True,
 ) -> GeneratedTask | None:
-    """Draw a program that begins with the family, and inputs for it; None if that makes no good task."""
+    """Draw a program that begins with the family, and inputs for it; None if that makes no good task.
+
+    With `followed` steps of other families may come after it.
+    """
     n_train, n_test = rng.choice((2, 2, 3, 3, 3, 3, 3, 3, 4, 4, 4, 5)), 1 if rng.random() < 0.9 else 2
     budget = max_cells_total * rng.uniform(0.7, 1.0)
     draw = new_draw(rng, family, budget / (n_train + n_test), max_side)
-    steps = _steps(rng, family, draw)
+    steps = _steps(rng, family, draw, followed)
     body = render(steps)
     pairs = _pairs(body, family.scene, draw, n_train + n_test)
     if pairs is None:
