@@ -36,6 +36,7 @@ class HindsightConfig(Options):
         per_task: most rows of a kind per task and round (paper: 50).
         augment: rows more for each solution, at other inputs; see `make_dataset` (paper: none).
         move_inputs: show programs that solve nothing at changed inputs; see `make_dataset` (paper: no).
+        simplify: take out of programs what changes nothing; see `make_dataset` (paper: no).
         scope: attempts that rows come from: of the "current" round (the authors' code), or of "all" rounds so far
             (the paper's algorithm 3).
         embedder: what measures how alike two programs are: "ngrams" needs no download.
@@ -47,6 +48,7 @@ class HindsightConfig(Options):
     per_task: int = Field(50, ge=1)
     augment: int = Field(0, ge=0)
     move_inputs: bool = False
+    simplify: bool = False
     scope: Literal["current", "all"] = "current"
     embedder: str = "ngrams"
     threshold: float | None = Field(None, ge=-1, le=1)

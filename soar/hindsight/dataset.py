@@ -45,6 +45,7 @@ def make_dataset(
     per_task: int = 50,
     augment: int = 0,
     move_inputs: bool = False,
+    simplify: bool = False,
     embedder: str | Embedder = "ngrams",
     threshold: float | None = None,
     test_time: bool = False,
@@ -69,13 +70,14 @@ def make_dataset(
         runs: folders of runs or results of searches; several are pooled, task by task.
         iteration: round of the loop that counts; None: the last of each run; "all".
         selection: of programs for sampling: "greedy-diverse" (the best half, and those that solve the fewest
-            examples), "greedy", "uniform", or "correct-only" (solutions, drawn evenly).
+            examples), "greedy", "uniform", or "correct-only" (the shortest solutions). All prefer short programs.
         refinement: of refinements: "diverse" (balanced over the four bins of the parent's accuracy), "uniform", "none".
         per_task: most rows of each kind that a task may have (paper: 50).
         augment: rows more for each solution among those for sampling, which show what it gave at other inputs: the
             task's own, turned, mirrored and recoloured, and those of another task, in turn (paper: none). Grids only.
         move_inputs: show programs that do not solve their task at its inputs turned, mirrored and recoloured, not at
             these themselves (paper: no). Grids only.
+        simplify: take out of each program what changes nothing at its task's inputs, see `soar.simplify` (paper: no).
         embedder: what near-duplicate solutions are found with: see `soar.hindsight.embedding.load_embedder`.
         threshold: cosine above which two solutions count as one; None: the embedder's.
         test_time: make rows for target tasks without reading their test outputs: the best half of "greedy-diverse", or
@@ -94,11 +96,13 @@ def make_dataset(
     _check(selection, refinement, per_task, augment, test_time)
     if isinstance(embedder, str):
         embedder = load_embedder(embedder)
-    choice = Choice(selection, refinement, per_task, augment, move_inputs, embedder, threshold, test_time, seed)
+    choice = Choice(
+        selection, refinement, per_task, augment, move_inputs, simplify, embedder, threshold, test_time, seed
+    )
     report = HindsightReport(choice.to_json() | {"iteration": iteration})
     with ExitStack() as stack:
         sources = open_sources(runs, iteration, stack)
-        sandbox = stack.enter_context(Sandbox(limits=sources[0].limits)) if augment or move_inputs else None
+        sandbox = stack.enter_context(Sandbox(limits=sources[0].limits)) if augment or move_inputs or simplify else None
         tasks = [one.without_test_outputs() if test_time else one for one in tasks_of(sources)]
         grids = [one for one in tasks if one.is_grid] if augment else []
         maker = Maker(sources, grids, choice, report, Renderers(sources, model, stack, report.unmeasured), sandbox)

@@ -13,7 +13,7 @@ from soar.models import open_model
 from soar.models.base import LanguageModel, Prompt
 from soar.program import Attempt, Program
 from soar.prompting import PromptError, PromptSet, load_prompt_set
-from soar.records import hashes, task_inputs
+from soar.records import task_inputs
 from soar.replies import ENTRY_POINT
 from soar.sandbox import Sandbox
 from soar.sandbox.outcome import Outcome
@@ -70,18 +70,13 @@ def row_task(sources: Sequence[Source], row: Mapping[str, Any], seed: int) -> Ta
         if (task := source.tasks.get(row["task_hash"])) is None:
             continue
         shown = task
-        if row["symmetry"] or row["found_at"] != row["task_id"]:
+        if row["kind"] == "sample":
             moved = Symmetry.parse(row["symmetry"]).task(task) if row["symmetry"] else task
             with Sandbox(workers=1, limits=source.limits) as sandbox:
                 shown = labelled(moved, sandbox.run([(program.source, task_inputs(moved))], ENTRY_POINT)[0])
-        elif row["kind"] == "sample":
-            outcomes = source.archive.outcomes(program, hashes(task_inputs(task)))
-            if outcomes is None:
-                continue
-            shown = labelled(task, outcomes)
         others = [*row["parents"], *([row["symmetry"]] if row["symmetry"] else [])]
         return reorder(shown, (), order_of(seed, row["task_hash"], program, others, len(task.train)))[0]
-    raise ValueError(f"no run has the program of this row at task {row['task_id']}")
+    raise ValueError(f"no run has the task of this row, {row['task_id']}")
 
 
 @dataclass(frozen=True, slots=True)

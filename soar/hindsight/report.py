@@ -25,6 +25,8 @@ class HindsightReport:
         eligible: attempts that break none; of these
         no_output: raised or gave no value, where the rule against that was switched off.
         programs: distinct programs of a task among the rest; `solutions`: of them right wherever that is known.
+        simplified: programs that got shorter without giving anything else; `characters` of all that were looked at,
+            `characters_left` of what became of them.
         near_duplicates: solutions dropped for being like a better one; `same_outputs`: other programs dropped for
             giving the same outputs as a better one.
         right_children: refinements that are right on all examples and test inputs; `right_parents`: of them those
@@ -50,6 +52,9 @@ class HindsightReport:
     no_output: int = 0
     programs: int = 0
     solutions: int = 0
+    simplified: int = 0
+    characters: int = 0
+    characters_left: int = 0
     near_duplicates: int = 0
     same_outputs: int = 0
     right_children: int = 0
@@ -93,6 +98,7 @@ class HindsightReport:
             lines.append(("  without an output", str(self.no_output), "raised, or gave no value"))
         lines += [
             ("distinct programs", str(self.programs), f"{self.solutions} of them solve their task"),
+            *self._simplified(),
             ("  near-duplicates", str(self.near_duplicates), self._embedding()),
             ("  same outputs", str(self.same_outputs), "as a better one, of those that do not solve it"),
             ("rows for sampling", str(sample), f"{self.options['selection']}, {self._per_task(sample)}"),
@@ -121,6 +127,12 @@ class HindsightReport:
             ("rows for refinement", str(refine), f"{self.options['refinement']}, {self._per_task(refine)}"),
             *bins,
         ]
+
+    def _simplified(self) -> list[tuple[str, str, str]]:
+        if not self.options["simplify"]:
+            return []
+        share = 1 - self.characters_left / max(self.characters, 1)
+        return [("  simplified", str(self.simplified), f"{share:.0%} of the characters changed nothing")]
 
     def _embedding(self) -> str:
         return (

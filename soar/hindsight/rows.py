@@ -21,6 +21,7 @@ from soar.hindsight.selection import (
     by_vote,
     correct_by_vote,
 )
+from soar.hindsight.simplified import simplified
 from soar.hindsight.variants import Variant, draw_variants
 from soar.program import Attempt, Program
 from soar.records import Judge, task_inputs
@@ -42,6 +43,7 @@ class Choice:
     per_task: int
     augment: int
     move_inputs: bool
+    simplify: bool
     embedder: Embedder
     threshold: float | None
     test_time: bool
@@ -66,6 +68,7 @@ class Choice:
             "per_task": self.per_task,
             "augment": self.augment,
             "move_inputs": self.move_inputs,
+            "simplify": self.simplify,
             "embedder": self.embedder.name,
             "threshold": self.cosine,
             "test_time": self.test_time,
@@ -83,7 +86,7 @@ class Maker:
         choice: what is wanted.
         report: is told what becomes of the attempts.
         renderers: make the prompts.
-        sandbox: runs programs at other inputs; None: there are no such rows.
+        sandbox: runs shorter programs, and programs at other inputs; None where the choice wants neither.
     """
 
     sources: Sequence[Source]
@@ -113,12 +116,22 @@ class Maker:
                 yield from self._counted(self._refine_row(task, step))
 
     def _candidates(self, found: Found, rng: np.random.Generator) -> list[Candidate]:
-        choice, ranked = self.choice, self._without_duplicates(found.candidates)
+        choice, ranked = self.choice, self._without_duplicates(self._simplified(found))
         if choice.test_time:
             config = next(iter(self.sources[0].configs.values()))
             draw = correct_by_vote if choice.selection == "correct-only" else by_vote
             return draw(ranked, found.predictions, choice.per_task, config.vote_c, rng)
         return SELECT[choice.selection](ranked, choice.per_task, rng)
+
+    def _simplified(self, found: Found) -> list[Candidate]:
+        """Return the candidates, without what changes nothing where that is wanted."""
+        if not (self.choice.simplify and self.sandbox and found.candidates):
+            return found.candidates
+        index, number = found.candidates[0].place
+        renderer = self.renderers.of(index, self.sources[index].archive.attempt(found.task, number))
+        settings = renderer.prompt_set.settings
+        keep = renderer.prompt_set.render(found.task).prefill if settings.raw else ""
+        return simplified(found.task, found.candidates, self.sandbox, keep, self.report)
 
     def _without_duplicates(self, ranked: Sequence[Candidate]) -> list[Candidate]:
         """Of solutions that are alike keep the first, and of other programs with the same outputs."""

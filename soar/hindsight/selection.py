@@ -6,6 +6,7 @@ All functions take programs best first, without duplicates, and a generator; the
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import zip_longest
 from typing import Literal, get_args
 
 import numpy as np
@@ -21,13 +22,19 @@ REFINEMENTS: tuple[RefinementSelection, ...] = get_args(RefinementSelection)
 
 
 def correct_only(ranked: Sequence[Candidate], n: int, rng: np.random.Generator) -> list[Candidate]:
-    """Return up to `n` of those that solve the task, drawn evenly."""
-    return uniform([one for one in ranked if one.solves], n, rng)
+    """Return the `n` shortest of those that solve the task."""
+    return [one for one in ranked if one.solves][:n]
 
 
 def uniform(ranked: Sequence[Candidate], n: int, rng: np.random.Generator) -> list[Candidate]:
-    """Return up to `n`, drawn evenly."""
-    return [ranked[i] for i in rng.permutation(len(ranked))[:n]]
+    """Return up to `n`, drawn evenly over what programs do: of those with the same outputs the shortest comes first."""
+    alike: dict[bytes, list[Candidate]] = {}
+    for one in ranked:
+        alike.setdefault(one.outputs, []).append(one)
+    groups = list(alike.values())
+    order = [groups[i] for i in rng.permutation(len(groups))]
+    turns = zip_longest(*order)  # the first of each group, then the second of each that has one
+    return [one for turn in turns for one in turn if one is not None][:n]
 
 
 def greedy(ranked: Sequence[Candidate], n: int, rng: np.random.Generator) -> list[Candidate]:
