@@ -211,6 +211,27 @@ def test_correct_programs_of_test_time_solve_the_examples(run: Path, tmp_path: P
     assert wrong.to_list() == dataset.to_list()
 
 
+def bloated(prompt: Prompt, place: int, rng: random.Random) -> str:
+    """Right programs with up to three lines that change nothing."""
+    lines = [f"    unused_{i} = len(grid) + {rng.randrange(9)}\n" for i in range(rng.randrange(4))]
+    return f"```python\ndef transform(grid):\n{''.join(lines)}    return [row[::-1] for row in grid]\n```\n"
+
+
+def test_simplified_rows_are_short_and_true_when_run_again(tmp_path: Path) -> None:
+    results = soar.search(TASKS, ScriptedModel(bloated), run=tmp_path, progress=False, **SIZES)
+    plain, _ = make_dataset(results, selection="correct-only", threshold=1.0, augment=2)
+    dataset, report = make_dataset(results, selection="correct-only", threshold=1.0, augment=2, simplify=True)
+    assert len(set(plain["program"])) > 3 and report.simplified > 3
+    assert set(dataset["program"]) == {"def transform(grid):\n    return [row[::-1] for row in grid]\n"}
+    assert report.characters_left < report.characters and "changed nothing" in str(report)
+    with ExitStack() as stack:
+        sources = open_sources(results, None, stack)
+        for row in dataset:
+            shown = row_task(sources, row, 0)
+            for example in (*shown.train, *shown.test):
+                assert [[*line[::-1]] for line in example.input] == example.output  # type: ignore[union-attr]
+
+
 def test_without_answers_there_are_no_refinements(run: Path, tmp_path: Path) -> None:
     _, report = make_dataset(with_answers(run, tmp_path / "hidden", None))
     assert report.rows["refine"] == 0 and report.rows["sample"] > 0 and report.unknown_tests == 2

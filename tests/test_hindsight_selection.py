@@ -40,6 +40,12 @@ def test_a_selection_is_a_part_of_what_there_is(ranked: list[Candidate], name: s
     assert len(chosen) == min(n, len(supply)) and len(set(chosen)) == len(chosen) and set(chosen) <= set(supply)
     if name == "greedy":
         assert chosen == ranked[:n]
+    if name == "correct-only":
+        assert chosen == supply[:n]
+    if name == "uniform":  # of programs that do the same the shorter come first
+        for one in chosen:
+            better = [other for other in ranked if other.outputs == one.outputs and other.rank < one.rank]
+            assert set(better) <= set(chosen)
     if name == "greedy-diverse" and len(ranked) >= n:
         half = n - n // 2
         assert chosen[:half] == ranked[:half]

@@ -13,7 +13,7 @@ from soar.models import open_model
 from soar.models.base import LanguageModel, Prompt
 from soar.program import Attempt, Program
 from soar.prompting import PromptError, PromptSet, load_prompt_set
-from soar.records import task_inputs
+from soar.records import hashes, task_inputs
 from soar.replies import ENTRY_POINT
 from soar.sandbox import Sandbox
 from soar.sandbox.outcome import Outcome
@@ -72,11 +72,19 @@ def row_task(sources: Sequence[Source], row: Mapping[str, Any], seed: int) -> Ta
         shown = task
         if row["kind"] == "sample":
             moved = Symmetry.parse(row["symmetry"]).task(task) if row["symmetry"] else task
-            with Sandbox(workers=1, limits=source.limits) as sandbox:
-                shown = labelled(moved, sandbox.run([(program.source, task_inputs(moved))], ENTRY_POINT)[0])
+            shown = labelled(moved, _outcomes(source, program, task_inputs(moved)))
         others = [*row["parents"], *([row["symmetry"]] if row["symmetry"] else [])]
         return reorder(shown, (), order_of(seed, row["task_hash"], program, others, len(task.train)))[0]
     raise ValueError(f"no run has the task of this row, {row['task_id']}")
+
+
+def _outcomes(source: Source, program: Program, inputs: Sequence[Any]) -> Sequence[Outcome]:
+    """What a program does: out of the archive, or, for inputs or a program that no search had, found by running it."""
+    known = source.archive.outcomes(program, hashes(inputs))
+    if known is not None:
+        return known
+    with Sandbox(workers=1, limits=source.limits) as sandbox:
+        return sandbox.run([(program.source, inputs)], ENTRY_POINT)[0]
 
 
 @dataclass(frozen=True, slots=True)

@@ -116,22 +116,30 @@ class Maker:
                 yield from self._counted(self._refine_row(task, step))
 
     def _candidates(self, found: Found, rng: np.random.Generator) -> list[Candidate]:
-        choice, ranked = self.choice, self._without_duplicates(self._simplified(found))
+        solutions = self._simplified(found.task, [one for one in found.candidates if one.solves])
+        others = [one for one in found.candidates if not one.solves]
+        chosen = self._chosen(self._without_duplicates([*solutions, *others]), found, rng)
+        # Programs that solve nothing are many, and few are chosen: only these are looked at.
+        others = self._simplified(found.task, [one for one in chosen if not one.solves])
+        return [*(one for one in chosen if one.solves), *others]
+
+    def _chosen(self, ranked: list[Candidate], found: Found, rng: np.random.Generator) -> list[Candidate]:
+        choice = self.choice
         if choice.test_time:
             config = next(iter(self.sources[0].configs.values()))
             draw = correct_by_vote if choice.selection == "correct-only" else by_vote
             return draw(ranked, found.predictions, choice.per_task, config.vote_c, rng)
         return SELECT[choice.selection](ranked, choice.per_task, rng)
 
-    def _simplified(self, found: Found) -> list[Candidate]:
+    def _simplified(self, task: Task, candidates: list[Candidate]) -> list[Candidate]:
         """Return the candidates, without what changes nothing where that is wanted."""
-        if not (self.choice.simplify and self.sandbox and found.candidates):
-            return found.candidates
-        index, number = found.candidates[0].place
-        renderer = self.renderers.of(index, self.sources[index].archive.attempt(found.task, number))
+        if not (self.choice.simplify and self.sandbox and candidates):
+            return candidates
+        index, number = candidates[0].place
+        renderer = self.renderers.of(index, self.sources[index].archive.attempt(task, number))
         settings = renderer.prompt_set.settings
-        keep = renderer.prompt_set.render(found.task).prefill if settings.raw else ""
-        return simplified(found.task, found.candidates, self.sandbox, keep, self.report)
+        keep = renderer.prompt_set.render(task).prefill if settings.raw else ""
+        return simplified(task, candidates, self.sandbox, keep, self.report)
 
     def _without_duplicates(self, ranked: Sequence[Candidate]) -> list[Candidate]:
         """Of solutions that are alike keep the first, and of other programs with the same outputs."""

@@ -70,12 +70,18 @@ def by_vote(
 def correct_by_vote(
     ranked: Sequence[Candidate], predictions: Sequence[Prediction], n: int, c: float, rng: np.random.Generator
 ) -> list[Candidate]:
-    """Return up to `n` of those that solve all examples, drawn as `by_vote` draws its first half (test time)."""
-    return _drawn([one for one in ranked if one.train_accuracy == 1.0], predictions, n, c, rng)
+    """Return up to `n` of those that solve all examples: groups of the vote get their shares as in `by_vote`, and each
+    gives its shortest (test time)."""
+    return _drawn([one for one in ranked if one.train_accuracy == 1.0], predictions, n, c, rng, shortest=True)
 
 
 def _drawn(
-    ranked: Sequence[Candidate], predictions: Sequence[Prediction], n: int, c: float, rng: np.random.Generator
+    ranked: Sequence[Candidate],
+    predictions: Sequence[Prediction],
+    n: int,
+    c: float,
+    rng: np.random.Generator,
+    shortest: bool = False,
 ) -> list[Candidate]:
     groups: dict[bytes, list[Candidate]] = {input_hash(list(one.outputs)): [] for one in predictions}
     weights = {input_hash(list(one.outputs)): one.weight for one in predictions}
@@ -89,7 +95,8 @@ def _drawn(
         counts = rng.multinomial(n - len(drawn), shares / shares.sum())
         for (answer, group), count in zip(list(left.items()), counts, strict=True):
             odds = np.array([1 + c * one.train_accuracy for one in group])
-            picks = rng.choice(len(group), min(count, len(group)), replace=False, p=odds / odds.sum())
+            taken = min(count, len(group))
+            picks = range(taken) if shortest else rng.choice(len(group), taken, replace=False, p=odds / odds.sum())
             drawn += [group[i] for i in picks]
             left[answer] = [one for i, one in enumerate(group) if i not in picks]
         left = {answer: group for answer, group in left.items() if group}
