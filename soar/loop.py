@@ -156,6 +156,8 @@ def _steps(
         stages = Stages(model, config, sets, folder, how, trackers, stop, ctrl_c, _count(config, sets))
         loop = _Loop(stages, others)
         yield from loop.rounds()
+        if config.control and stages.stopped is None:
+            yield from loop.control()
         if target is not None and stages.stopped is None:
             yield from loop.test_time()
     yield LoopSnapshot(
@@ -167,7 +169,8 @@ def _count(config: LoopConfig, sets: Sets) -> int:
     searched = config.iterations + 1
     held_out = 0 if sets.held_out is None else (searched if config.held_out_every else min(2, searched))
     test_time = 0 if sets.target is None else 3 * config.ttt + 3
-    return searched + held_out + 2 * config.iterations + test_time
+    control = (1 + (sets.held_out is not None)) * config.control
+    return searched + held_out + 2 * config.iterations + control + test_time
 
 
 class _Loop:
@@ -188,6 +191,16 @@ class _Loop:
             scope: int | Literal["all"] = "all" if self.config.hindsight.scope == "all" else number
             yield from self.stages.rows(f"hindsight {number}", place, partial(self._rows, [self.folder.path], scope))
             yield from self._train(f"training {number}", place)
+
+    def control(self) -> Steps:
+        """Search what was searched, without learning: with the base model, and as many completions as all searches."""
+        jobs = []
+        for name, tasks in (("training", self.sets.training), ("held-out", self.sets.held_out)):
+            if tasks is not None:
+                every = name == "training" or self.config.held_out_every
+                times = self.config.iterations + 1 if every else min(2, self.config.iterations + 1)
+                jobs.append(SearchJob(f"{name} control 0", tasks, self.folder.control(name), 0, times=times))
+        yield from self.stages.searches(jobs, None)
 
     def test_time(self) -> Steps:
         """Learn from all rounds together, then search the target tasks and learn from them, without their answers."""

@@ -65,6 +65,8 @@ class LoopConfig(SearchConfig):
         iterations: rounds of search, hindsight and training; a last search follows.
         ttt: test-time rounds on the target tasks.
         held_out_every: search the held-out tasks after every round, not only before the first and after the last.
+        control: at last, search the training and held-out tasks with the base model, with as many completions as all
+            their searches had: what would have come without learning.
         continued: train each adapter from the one before it, not from the base model (paper: from the base model).
         hindsight: see `HindsightConfig`.
     """
@@ -72,6 +74,7 @@ class LoopConfig(SearchConfig):
     iterations: int = Field(4, ge=0)
     ttt: int = Field(0, ge=0)
     held_out_every: bool = False
+    control: bool = False
     continued: bool = False
     hindsight: HindsightConfig = Field(default_factory=lambda: HindsightConfig.model_validate({}))
 
@@ -89,7 +92,7 @@ class LoopConfig(SearchConfig):
 
     def search(self) -> dict[str, Any]:
         """The options of a search."""
-        own = {"iterations", "ttt", "held_out_every", "continued", "hindsight", "iteration"}
+        own = {"iterations", "ttt", "held_out_every", "control", "continued", "hindsight", "iteration"}
         return {name: value for name, value in dict(self).items() if name not in own}
 
 
@@ -178,6 +181,10 @@ class LoopFolder:
         """The run of the held-out tasks: a folder of its own, so that hindsight never meets them."""
         return self.path / "held-out"
 
+    def control(self, set: str) -> Path:
+        """The run of a set's tasks, "training" or "held-out", that is searched without learning."""
+        return self.path / f"control-{set}"
+
     @property
     def target(self) -> Path:
         """The run of the target tasks."""
@@ -218,7 +225,7 @@ class LoopFolder:
         known = LoopConfig.of({}).model_dump(mode="json") | old if old else new  # an option younger than the folder
         for name, value in new.items():
             before = known.get(name, value)
-            if before == value or (before is None and name in LATER) or name == "dropped":
+            if before == value or (before is None and name in LATER) or name in SWITCHES or name == "dropped":
                 continue
             if name in GROWING and value > before and (name == "ttt" or not self.pooled.exists()):
                 continue
@@ -231,6 +238,7 @@ class LoopFolder:
 
 SETS = tuple(one.name for one in fields(Sets) if one.name != "dropped")
 LATER = ("held_out tasks", "target tasks")
+SWITCHES = ("control",)  # may come later: they change nothing that is there
 GROWING = ("iterations", "ttt")
 
 

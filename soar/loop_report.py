@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from soar.loop_config import LoopError, LoopFolder
-from soar.loop_rounds import Round, joint_vote, rounds_in
+from soar.loop_rounds import Round, evaluation_in, joint_vote, rounds_in
 from soar.search.run_folder import RunFolder
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ MEANINGS = (
     "test inputs hit (the paper's reading), with its 95% interval over tasks; oracle: the same, were every attempt a "
     "prediction; pass@1 of the samples, pass@{k} of all completions; rows: what was learnt from after the search, "
     "sampling + refinement; minutes: search + hindsight + training; one vote: over the attempts "
-    "of all searches of a set."
+    "of all searches of a set; no learning: one search of the base model with as many completions as all of them."
 )
 
 
@@ -36,6 +36,7 @@ class LoopReport:
         run: the folder.
         rounds: every search that was brought to its end: of the training tasks, the held-out ones, the targets.
         joint: by set, of one vote over the attempts of all its searches, where there are several and the last is done.
+        control: by set, of one search without learning, with as many completions as all searches of the set had.
         minutes: of each stage, by its title. A stage that was killed counts from its last start on.
         killed: titles of stages that were killed and started again.
         stopped: why the loop was stopped; None where it came to its end.
@@ -44,6 +45,7 @@ class LoopReport:
     run: Path
     rounds: tuple[Round, ...] = field(repr=False)
     joint: dict[str, Evaluation] = field(repr=False)
+    control: dict[str, Evaluation] = field(repr=False)
     minutes: dict[str, float] = field(repr=False)
     killed: tuple[str, ...] = ()
     stopped: str | None = None
@@ -76,6 +78,7 @@ class LoopReport:
                 for one in self.rounds
             ],
             "one_vote": {name: _summary(one) for name, one in self.joint.items()},
+            "control": {name: _summary(one) for name, one in self.control.items()},
             "comparisons": {name: one.to_json() for name, one in self.comparisons.items()},
             "minutes": self.minutes,
             "killed": self.killed,
@@ -90,6 +93,9 @@ class LoopReport:
             rows += [self._row(one) for one in self.of(name)]
             if name in self.joint:
                 rows.append(self._figures(f"{name}, one vote", self.joint[name], "", "", ""))
+            if name in self.control:
+                minutes = f"{self.minutes.get(f'{name} control 0', 0):.1f}"
+                rows.append(self._figures(f"{name}, no learning", self.control[name], "", minutes, ""))
         return [header, *rows]
 
     @property
@@ -119,10 +125,16 @@ class LoopReport:
 
     def lines(self) -> list[str]:
         """What is to be said beside the table."""
+        from soar.evaluation import compare
+
         lines = [
             f"{name} {self.of(name)[0].number} -> {self.of(name)[-1].number}: {_compared(comparison)}"
             for name, comparison in self.comparisons.items()
         ]
+        for name, control in self.control.items():
+            if name in self.joint:
+                against = _compared(compare(control, self.joint[name]))
+                lines.append(f"{name}, one vote against as many completions without learning: {against}")
         if self.minutes:
             lines.append(f"{sum(self.minutes.values()):.1f} minutes in all")
         if self.killed:
@@ -183,7 +195,8 @@ def load_report(run: str | Path, stopped: str | None = None) -> LoopReport:
     sets = {"training": folder.path, "held-out": folder.held_out, "target": folder.target}
     rounds = [one for name, place in sets.items() for one in rounds_in(name, place, minutes)]
     joint = {name: found for name, place in sets.items() if (found := joint_vote(place)) is not None}
-    return LoopReport(folder.path, tuple(rounds), joint, minutes, killed, stopped)
+    control = {name: one for name in sets if (one := evaluation_in(folder.control(name), 0)) is not None}
+    return LoopReport(folder.path, tuple(rounds), joint, control, minutes, killed, stopped)
 
 
 def write_report(run: Path) -> LoopReport:

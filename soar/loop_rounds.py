@@ -84,6 +84,12 @@ def joint_vote(run: Path) -> Evaluation | None:
     return _evaluation(file) if file.exists() else None
 
 
+def evaluation_in(run: Path, number: int) -> Evaluation | None:
+    """Read the evaluation of a round of a run; None where there is none."""
+    file = run / f"iteration-{number}" / "evaluation.json"
+    return _evaluation(file) if file.exists() else None
+
+
 def _evaluation(file: Path) -> Evaluation:
     from soar.evaluation import Evaluation
 

@@ -63,6 +63,7 @@ class SearchJob:
     Attributes:
         examples: run and round whose solved tasks are shown where the prompts have room for one; None: nothing is.
         last: whether it is the last of several of these tasks; then one vote over all of them follows.
+        times: how many searches' completions it makes.
     """
 
     title: str
@@ -71,6 +72,7 @@ class SearchJob:
     iteration: int
     examples: tuple[Path, int] | None = None
     last: bool = False
+    times: int = 1
 
     @property
     def figures(self) -> Path:
@@ -137,6 +139,7 @@ class Stages:
 
         results: SearchResults | None = None
         options = self.config.search() | {"iteration": job.iteration, "few_shot": self._few_shot(job, model)}
+        options |= {name: job.times * options[name] for name in ("samples", "refinements")}
         with self._timed(job.title), self._stopper() as stop:
             with closing(
                 search_iter(job.tasks, model, adapter=adapter, run=job.run, stop=stop, **options)

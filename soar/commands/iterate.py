@@ -82,6 +82,12 @@ def iterate(
     held_out_every: Annotated[
         bool, typer.Option("--held-out-every", help="Search the held-out tasks after every round.")
     ] = False,
+    control: Annotated[
+        bool | None,
+        typer.Option(
+            help="At last, search with the base model and as many completions as all searches had. On without --tasks."
+        ),
+    ] = None,
     continued: Annotated[
         bool,
         typer.Option("--continued", help="Train each adapter from the one before it, not from the base model."),
@@ -122,7 +128,8 @@ def iterate(
     }  # fmt: skip
     options: dict[str, Any] = {
         "iterations": iterations, "ttt": ttt, "samples": samples, "refinements": refinements, "seed": seed,
-        "held_out_every": held_out_every, "continued": continued,
+        "held_out_every": held_out_every or tasks is None, "continued": continued,
+        "control": tasks is None if control is None else control,
         "hindsight": {name: value for name, value in hindsight.items() if value is not None},
     }  # fmt: skip
     searched, aside = _sets(tasks, limit, held_out, held_out_limit)
