@@ -16,7 +16,7 @@ from soar.datasets import overlap
 from soar.evaluation import Evaluation, evaluate
 
 ROOT = Path(__file__).parent.parent
-SCRIPTS = ("learning", "rows", "refiners", "selection", "budgets", "policies", "votes", "losses", "mini")
+SCRIPTS = ("learning", "rows", "refiners", "selection", "budgets", "policies", "votes", "losses", "domains", "mini")
 
 
 @pytest.fixture
