@@ -149,6 +149,7 @@ def _steps(
     others = [Path(one).absolute() for one in pool]
     refuse_leaks(others, sets)
     how = training or TrainingConfig.for_model(model, seed=config.seed)
+    how.check_model(model)
     folder = LoopFolder(Path(run).absolute())
     folder.claim(model, config, sets, how.model_dump(mode="json"), list(map(str, others)))
     with ExitStack() as stack:

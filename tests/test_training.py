@@ -11,11 +11,14 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 from datasets import Dataset
 
+import soar
 from soar.models import ModelError, Prompt, Sampling, open_model
 from soar.models.mini import WEIGHTS, MiniModel
 from soar.prompting import load_prompt_set
@@ -81,17 +84,23 @@ def test_a_finished_training_returns_at_once_and_another_is_refused(folder: Path
 
 
 def test_mini_and_transformers_answer_with_it_alike(folder: Path, rows: Dataset, mini: MiniModel) -> None:
+    answers_alike(folder / "adapter", rows, mini)
+
+
+def answers_alike(adapter: Path, rows: Dataset, mini: MiniModel) -> None:
+    """Check that both kinds of models give the same reply with it, another one than without."""
     prompt, sampling = Prompt(tuple(rows[0]["prompt"]), rows[0]["prefill"]), Sampling(temperature=0.0, max_tokens=40)
     plain = asyncio.run(mini.complete(prompt, 1, sampling, 0)).completions[0]
     replies = []
     for model in (mini, open_model(f"hf:{WEIGHTS}")):
-        model.load_adapter(str(folder / "adapter"))
-        assert model.adapter == Adapter.load(folder / "adapter").name
+        model.load_adapter(str(adapter))
+        assert model.adapter == Adapter.load(adapter).name
         replies.append(asyncio.run(model.complete(prompt, 1, sampling, 0)).completions[0])
         if model is not mini:
             model.close()
     mini.load_adapter(None)
     assert mini.adapter is None
+    assert asyncio.run(mini.complete(prompt, 1, sampling, 0)).completions[0] == plain
     assert replies[0].text == replies[1].text != plain.text
     assert replies[0].logprob == pytest.approx(replies[1].logprob, abs=1e-2)
 
@@ -139,6 +148,38 @@ def test_killed_and_started_again_it_ends_in_the_same_weights(folder: Path) -> N
         for one in (killed, whole)
     ]
     assert losses[0] == losses[1] and len(losses[0]) == 8
+
+
+def test_whole_weights_are_learnt_served_and_gone_on_from(folder: Path, rows: Dataset, mini: MiniModel) -> None:
+    config = TrainingConfig.for_model("mini", **OPTIONS | {"rank": "full", "learning_rate": 1e-3})
+    with closing(train_iter(rows, "mini", folder / "full", config)) as events:
+        assert any(event.get("step") == 3 for event in events)  # ended in the middle
+    adapter = train(rows, "mini", folder / "full", config)
+    assert adapter.full and not Adapter.load(folder / "adapter").full
+    assert adapter.figures["last_loss"] < 0.7 * adapter.figures["first_loss"] and adapter.figures["steps"] == 8
+    answers_alike(adapter.path, rows, mini)
+    losses = [reply_losses(rows.select(range(2)), adapter=one) for one in (None, adapter)]
+    assert all(after < before for before, after in zip(*losses, strict=True))
+    more = config.model_copy(update={"epochs": 1})
+    assert train(rows, "mini", folder / "more", more, continue_from=adapter).figures["first_loss"] < 1.0
+    for start, settings in ((adapter, CONFIG), (folder / "adapter", config)):
+        with pytest.raises(TrainingError, match=r"holds (whole weights|LoRA matrices)"):
+            train(rows, "mini", folder / "mixed", settings, continue_from=start)
+
+
+@pytest.mark.parametrize("changes", [{"alpha": 8}, {"target_modules": "all-linear"}, {"quantize": True}])
+def test_options_of_matrices_say_nothing_without_any(changes: dict[str, Any]) -> None:
+    with pytest.raises(TrainingError, match="rank 'full'"):
+        TrainingConfig.for_model("mini", rank="full", **changes)
+
+
+def test_whole_weights_for_vllm_are_refused_before_anything_is_done(rows: Dataset, tmp_path: Path) -> None:
+    config = TrainingConfig.of({"rank": "full"})
+    with pytest.raises(TrainingError, match="loads LoRA matrices, not whole weights"):
+        train(rows, "vllm:somewhere", tmp_path, config)
+    with pytest.raises(TrainingError, match="loads LoRA matrices, not whole weights"):
+        soar.iterate(soar.load_tasks("arc-agi-1/training")[:1], "vllm:somewhere", run=tmp_path / "run", training=config)
+    assert not list(tmp_path.iterdir())
 
 
 def test_closing_ends_the_process(rows: Dataset, tmp_path: Path) -> None:

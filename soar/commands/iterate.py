@@ -73,7 +73,7 @@ def iterate(
     seed: Annotated[int, typer.Option(help="The same seed gives the same programs with the embedded model.")] = 0,
     epochs: Annotated[int | None, typer.Option(help="Of each training; without it, what suits the model.")] = None,
     learning_rate: Annotated[float | None, typer.Option(help="Of each training; likewise.")] = None,
-    rank: Annotated[int | None, typer.Option(help="Of the LoRA adapters; likewise.")] = None,
+    rank: Annotated[str | None, typer.Option(help="Of the LoRA adapters, or full: all weights; likewise.")] = None,
     limit: Annotated[
         int | None, typer.Option(help="Take so many of --tasks, in the order of the hash of their content.", min=1)
     ] = None,

@@ -17,7 +17,9 @@ def train(
     ],
     output: Annotated[Path, typer.Option(help="Folder of the adapter; the same command goes on where it was killed.")],
     model: Annotated[str, typer.Option(help="The base: mini, hf:NAME_OR_FOLDER, vllm:NAME_OR_FOLDER.")] = "mini",
-    rank: Annotated[int | None, typer.Option(help="Of the LoRA matrices (paper: 256).")] = None,
+    rank: Annotated[
+        str | None, typer.Option(help="Of the LoRA matrices (paper: 256); full: train all weights, no matrices.")
+    ] = None,
     alpha: Annotated[float | None, typer.Option(help="LoRA scales by alpha/√rank (paper: 32).")] = None,
     learning_rate: Annotated[float | None, typer.Option(help="At its peak (paper: 5e-5).")] = None,
     epochs: Annotated[int | None, typer.Option(help="Times that every row is seen (paper: 3).")] = None,

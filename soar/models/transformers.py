@@ -14,7 +14,7 @@ from soar.models.base import Capabilities, Completion, ModelError, Prompt, Reply
 from soar.models.pool import WorkerPool
 from soar.models.tokens import encode_prompt
 from soar.models.worker import Worker
-from soar.training.adapter import adapter_name, check_tokenizer
+from soar.training.adapter import adapter_name, check_tokenizer, holds_weights
 
 
 class TransformersModel:
@@ -91,14 +91,19 @@ class Child:
         self.load(adapter)
 
     def load(self, adapter: str | None) -> None:
-        """Put the adapter in folder `adapter` on the base model; take the previous one off."""
-        if self.model is not self.base:
+        """Put the adapter in folder `adapter` on the base model, or its whole weights in place of it; None: neither."""
+        if hasattr(self.model, "unload"):
             self.base = self.model.unload()
-            self.model = self.base
+        self.model = self.base
         if adapter is not None:
             from peft import PeftModel
+            from transformers import AutoModelForCausalLM
 
             check_tokenizer(adapter, self.tokenizer)
+            if holds_weights(adapter):
+                tuned = AutoModelForCausalLM.from_pretrained(adapter, dtype=self.base.dtype)
+                self.model = tuned.to(self.base.device).eval()
+                return
             self.model = PeftModel.from_pretrained(self.base, adapter).eval()
 
     def facts(self) -> dict[str, Any]:

@@ -253,6 +253,8 @@ def adapter_rank(path: str) -> int:
     """
     file = Path(path) / "adapter_config.json"
     if not file.exists():
+        if (Path(path) / "model.safetensors").exists():
+            raise ModelError(f"{path} holds whole weights, which vLLM loads as a model of its own: vllm:{path}")
         raise ModelError(f"no LoRA adapter in {path}: there is no {file.name}")
     config = json.loads(file.read_text(encoding="utf-8"))
     return max([int(config["r"]), *map(int, (config.get("rank_pattern") or {}).values())])

@@ -123,11 +123,11 @@ def _load(model: LanguageModel, adapter: str | Path | Adapter | None) -> Adapter
     """
     if adapter is None:
         return None
-    from soar.training.adapter import RECORD, Adapter
+    from soar.training.adapter import RECORD, Adapter, holds_weights
 
     folder = (adapter.path if isinstance(adapter, Adapter) else Path(adapter)).absolute()
-    if not (folder / "adapter_config.json").exists():
-        raise ConfigError(f"{folder} holds no adapter: give a folder with adapter_config.json")
+    if not (folder / "adapter_config.json").exists() and not holds_weights(folder):
+        raise ConfigError(f"{folder} holds no adapter: give a folder with adapter_config.json, or with whole weights")
     trained = Adapter.load(folder) if (folder / RECORD).exists() else None
     if trained is None or model.adapter != trained.name:
         model.load_adapter(str(folder))

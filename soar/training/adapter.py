@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from soar.prompting import PromptSet
 
 RECORD = "soar.json"
-WEIGHTS = "adapter_model.safetensors"
+MATRICES, WEIGHTS = "adapter_model.safetensors", "model.safetensors"  # LoRA's; those of a whole model
 
 
 class AdapterError(SoarError):
@@ -23,7 +23,7 @@ class AdapterError(SoarError):
 
 @dataclass(frozen=True, slots=True)
 class Adapter:
-    """A LoRA adapter in PEFT's format, and `soar.json` beside it.
+    """A LoRA adapter in PEFT's format, or the whole weights of a small model, and `soar.json` beside it.
 
     Attributes:
         path: its folder.
@@ -44,6 +44,11 @@ class Adapter:
     figures: dict[str, Any]
 
     @property
+    def full(self) -> bool:
+        """Whether it holds whole weights instead of LoRA matrices."""
+        return holds_weights(self.path)
+
+    @property
     def prompt_set(self) -> str:
         """The prompt sets, joined."""
         return ", ".join(self.prompt_sets)
@@ -57,7 +62,8 @@ class Adapter:
         """
         folder = Path(path)
         if not (folder / RECORD).exists():
-            why = "was not trained by soar" if (folder / WEIGHTS).exists() else "holds no finished adapter"
+            found = (folder / MATRICES).exists() or (folder / WEIGHTS).exists()
+            why = "was not trained by soar" if found else "holds no finished adapter"
             raise AdapterError(f"{folder} {why}: there is no {RECORD} in it")
         record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
         record["prompt_sets"] = tuple(record["prompt_sets"])
@@ -85,6 +91,11 @@ class Adapter:
                     f"adapter {self.name} was trained on prompts of {self.prompt_set}, this search uses {wanted}: "
                     "search with the set it knows, or train again on rows of this one"
                 )
+
+
+def holds_weights(path: str | Path) -> bool:
+    """Tell whether a folder holds whole weights: those take the place of the base model's."""
+    return (Path(path) / WEIGHTS).exists()
 
 
 def adapter_name(path: str | None) -> str | None:

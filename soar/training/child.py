@@ -58,6 +58,6 @@ def _train(folder: Path, send: Any) -> dict[str, Any]:
     network = load_network(plan["source"], config, plan["unsloth"], plan["continue_from"], window)
     figures = run_steps(network, tokenizer, rows, config, folder, send)
     network.save_pretrained(folder)
-    (folder / "README.md").unlink()  # a form for a hub, not filled in
+    (folder / "README.md").unlink(missing_ok=True)  # a form for a hub, not filled in
     facts = {"rows": len(rows), "rows_too_long": too_long, "window": window, "unsloth": plan["unsloth"]}
     return {"figures": facts | figures, "tokenizer": tokenizer_hash(tokenizer)}

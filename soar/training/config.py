@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from soar.errors import SoarError
 from soar.options import Options
 
 PROJECTIONS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
+
+OF_LORA = ("alpha", "rslora", "target_modules")
 
 # Found by measurement on ARC-AGI-1 training tasks: docs/training.md.
 MINI: dict[str, Any] = {
@@ -26,7 +28,8 @@ class TrainingConfig(Options):
     """Options of `soar.training.train`. Defaults: SOAR (ICML 2025), appendix; those of `mini` are its own.
 
     Attributes:
-        rank: of the LoRA matrices (paper: 256, and 64 for the model of 123 billion parameters).
+        rank: of the LoRA matrices (paper: 256, and 64 for the model of 123 billion parameters); "full": there are none,
+            all weights are trained, which small models take less time for. Then the next three have no say.
         alpha: LoRA's numerator of the scale (paper: 32).
         rslora: scale by alpha/√rank instead of alpha/rank (rank-stabilised, Kalajdzievski 2023; paper: yes).
         target_modules: names of the linear layers that get LoRA matrices, or "all-linear" (paper: all projections).
@@ -49,7 +52,7 @@ class TrainingConfig(Options):
 
     error: ClassVar[type[SoarError]] = TrainingError
 
-    rank: int = Field(256, ge=1)
+    rank: Annotated[int, Field(ge=1)] | Literal["full"] = 256
     alpha: float = Field(32, gt=0)
     rslora: bool = True
     target_modules: tuple[str, ...] | Literal["all-linear"] = PROJECTIONS
@@ -67,6 +70,29 @@ class TrainingConfig(Options):
     unsloth: bool | None = None
     checkpoint_seconds: float = Field(60, ge=0)
     seed: int = Field(0, ge=0)
+
+    @property
+    def full(self) -> bool:
+        """Whether all weights are trained."""
+        return self.rank == "full"
+
+    @model_validator(mode="after")
+    def _goes_together(self) -> Self:
+        if self.full:
+            fields = type(self).model_fields
+            given = [name for name in OF_LORA if getattr(self, name) != fields[name].default]
+            if given:
+                raise ValueError(f"{', '.join(given)} belong to LoRA matrices; rank 'full' has none")
+            if self.quantize or self.unsloth:
+                raise ValueError("rank 'full' trains the weights as they are: no quantize, no unsloth")
+        return self
+
+    def check_model(self, model: str) -> None:
+        """Raise TrainingError where what is trained could not be served: before anything is spent on it."""
+        if self.full and model.partition(":")[0] == "vllm":
+            raise TrainingError(
+                f"a vLLM server loads LoRA matrices, not whole weights: give a rank, such as 64, or hf: for {model}"
+            )
 
     @classmethod
     def for_model(cls, model: str, **changes: Any) -> Self:

@@ -1,4 +1,4 @@
-"""LoRA supervised finetuning in a process of its own, which ends with it and so frees all its memory."""
+"""Supervised finetuning, of LoRA matrices or of all weights, in a process of its own, whose memory ends with it."""
 
 from __future__ import annotations
 
@@ -73,9 +73,15 @@ def train_iter(
     """
     config = config or TrainingConfig.for_model(model)
     source = base_source(model)
+    config.check_model(model)
     _check_packages(config)
     check_rows(dataset)
     start = None if continue_from is None else _adapter(continue_from)
+    if start is not None and start.full != config.full:
+        raise TrainingError(
+            f"adapter {start.name} holds {'whole weights' if start.full else 'LoRA matrices'}: go on from it with "
+            f"rank {'full' if start.full else 'of these'}, or train from the base model"
+        )
     options = config.model_dump(mode="json", exclude=UNTOUCHED)
     made_of = {
         "model": model, "rows": len(dataset), "dataset": fingerprint(dataset), "options": options,
@@ -157,7 +163,7 @@ def _check_packages(config: TrainingConfig) -> None:
 
 
 def _uses_unsloth(config: TrainingConfig) -> bool:
-    if config.unsloth is not None or importlib.util.find_spec("unsloth") is None:
+    if config.full or config.unsloth is not None or importlib.util.find_spec("unsloth") is None:
         return bool(config.unsloth)
     import torch
 

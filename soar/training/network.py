@@ -36,8 +36,16 @@ def has_flash_attention() -> bool:
 
 
 def load_network(source: str, config: TrainingConfig, unsloth: bool, adapter: str | None, window: int) -> Any:
-    """Return the base model in `source` with new LoRA matrices, or with those in folder `adapter` to go on from."""
+    """Return the base model in `source` with new LoRA matrices, or with those in folder `adapter` to go on from.
+
+    Without LoRA, it is the model itself, in float32: updates are too small for 16 bits.
+    """
     torch.manual_seed(config.seed)
+    if config.full:
+        cuda = torch.cuda.is_available()
+        return AutoModelForCausalLM.from_pretrained(
+            adapter or source, dtype=torch.float32, device_map={"": 0} if cuda else None
+        )
     if unsloth and adapter is None:
         return _with_unsloth(source, config, window)
     base = _base(source, config)

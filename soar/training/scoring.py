@@ -8,7 +8,7 @@ from typing import Any
 
 from soar.cores import available_cores
 from soar.models.worker import Worker
-from soar.training.adapter import Adapter, base_source
+from soar.training.adapter import Adapter, base_source, holds_weights
 from soar.training.rows import COLUMNS, check_rows
 
 ROWS_AT_ONCE = 4
@@ -62,8 +62,9 @@ class Scorer:
         logging.disable_progress_bar()
         logging.set_verbosity_error()
         self.tokenizer, self.window = AutoTokenizer.from_pretrained(source), window_of(source)
-        network = AutoModelForCausalLM.from_pretrained(source, dtype=torch.float32)
-        if adapter is not None:
+        whole = adapter is not None and holds_weights(adapter)
+        network = AutoModelForCausalLM.from_pretrained(adapter if whole else source, dtype=torch.float32)
+        if adapter is not None and not whole:
             network = PeftModel.from_pretrained(network, adapter)
         self.network = network.to("cuda" if torch.cuda.is_available() else "cpu").eval()
 

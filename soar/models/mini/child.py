@@ -10,19 +10,23 @@ from safetensors.torch import load_file
 
 from soar.models.base import ModelError
 from soar.models.mini.decoder import Decoder
-from soar.training.adapter import check_tokenizer
+from soar.training.adapter import MATRICES, WEIGHTS, check_tokenizer, holds_weights
 
 
 def merge(state: dict[str, torch.Tensor], adapter: Path) -> None:
-    """Add a LoRA adapter in PEFT's format to the weights that it changes: W + scale * B A, in float32.
+    """Add a LoRA adapter in PEFT's format to the weights that it changes: W + scale * B A, in float32; whole weights
+    take the place of all.
 
     As PEFT does (a test compares), without the four seconds that each process would take to import it.
 
     Raises:
         ModelError: the adapter is more than LoRA matrices with one rank and scale.
     """
+    if holds_weights(adapter):
+        state.update(load_file(adapter / WEIGHTS))
+        return
     config = json.loads((adapter / "adapter_config.json").read_text())
-    weights = load_file(adapter / "adapter_model.safetensors")
+    weights = load_file(adapter / MATRICES)
     first = {name for name in weights if name.endswith(".lora_A.weight")}
     second = {name.replace(".lora_A.", ".lora_B.") for name in first}
     beyond = [name for name in ("use_dora", "rank_pattern", "alpha_pattern") if config.get(name)]
