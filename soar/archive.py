@@ -14,7 +14,7 @@ from contextlib import ExitStack, contextmanager
 from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from soar.archive_schema import APPLICATION_ID, SCHEMA_VERSION
 from soar.eligibility import RULES, Rule
@@ -100,15 +100,27 @@ class Archive:
         ((_, attempt),) = self._read(Judge(task, rules), "completion.id = ?", number)
         return attempt
 
-    def finished(self, task_hash: str, iteration: int) -> dict[str, int]:
-        """Return key and n of every finished request for a task in one round."""
+    def begun(self, task_hash: str, iteration: int) -> dict[str, int]:
+        """Return key and n of every request for a task in one round of which a completion is recorded."""
         query = "SELECT key, n FROM request WHERE task_hash = ? AND iteration = ?"
         return dict(self._connection.execute(query, (task_hash, iteration)).fetchall())
 
     def replay(self, judge: Judge, key: str) -> list[Attempt]:
-        """Return the attempts of one finished request for the judge's task, in order; none where it is not finished."""
+        """Return the attempts that are recorded of one request for the judge's task, in order."""
         place = (judge.task.content_hash, key)
         return [attempt for _, attempt in self._read(judge, "task_hash = ? AND key = ?", place)]
+
+    def pending(self, judge: Judge, key: str) -> dict[int, Record]:
+        """Return the completions of one request whose programs have not run yet, by position: a kill came first."""
+        place = (judge.task.content_hash, key)
+        rows = self._rows(judge, "task_hash = ? AND key = ?", place)
+        return {row.position: row.record for row in rows if not row.ran}
+
+    def parents(self, task_hash: str, key: str) -> tuple[str, ...]:
+        """Return the keys of the attempts that a recorded request shows."""
+        query = "SELECT parents FROM request WHERE task_hash = ? AND key = ?"
+        (parents,) = self._connection.execute(query, (task_hash, key)).fetchone()
+        return tuple(json.loads(parents))
 
     def find(self, judge: Judge, key: str) -> Attempt:
         """Return the attempt with this key at the judge's task. Raises KeyError where there is none."""
@@ -168,6 +180,12 @@ class Archive:
         return cost
 
     def _read(self, judge: Judge, where: str, values: Any) -> Iterator[tuple[int, Attempt]]:
+        """Yield number and attempt of each completion that is one already: without a program, or with one that ran."""
+        for row in self._rows(judge, where, values):
+            if row.ran:
+                yield row.number, judge.attempt(row.request, row.position, row.record)
+
+    def _rows(self, judge: Judge, where: str, values: Any) -> Iterator[_Row]:
         inputs = hashes(task_inputs(judge.task))
         rows = self._connection.execute(
             f"""SELECT completion.id, position, reply, tokens, finish_reason, logprob, program_id, source, parse_error,
@@ -188,13 +206,12 @@ class Archive:
             parse_error,
             *fields,
         ) in rows.fetchall():
-            outcomes: tuple[Outcome, ...] = ()
-            if program_id is not None:
-                known = self._outcomes(program_id)
-                outcomes = tuple(known[key] for key in inputs)
+            known = {} if program_id is None else self._outcomes(program_id)
+            ran = program_id is None or all(key in known for key in inputs)
+            outcomes = tuple(known[key] for key in inputs) if known and ran else ()
             program = None if source is None else Program(source)
             record = Record(Completion(reply, tokens, reason, logprob), program, parse_error, outcomes)
-            yield number, judge.attempt(_request(fields), position, record)
+            yield _Row(number, position, _request(fields), record, ran)
 
     def _outcomes(self, program_id: int) -> dict[bytes, Outcome]:
         query = "SELECT input_hash, status, error, seconds, blob_id FROM outcome WHERE program_id = ?"
@@ -223,6 +240,16 @@ class Archive:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+class _Row(NamedTuple):
+    """A completion; `ran`: nothing of it is still to be done."""
+
+    number: int
+    position: int
+    request: Request
+    record: Record
+    ran: bool
 
 
 def _request(fields: list[Any]) -> Request:

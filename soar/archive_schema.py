@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 DECISION = """
 CREATE TABLE decision (            -- how a budget was divided: further refinements of a task in a round
     iteration INTEGER NOT NULL,
@@ -14,7 +14,7 @@ CREATE TABLE decision (            -- how a budget was divided: further refineme
 """
 SCHEMA = (
     """
-CREATE TABLE request (             -- one prompt's n completions, written when all of them have been run
+CREATE TABLE request (             -- one prompt's n completions; fewer while some are still to come
     id INTEGER PRIMARY KEY,
     task_hash TEXT NOT NULL,       -- content of the task, test outputs left out
     key TEXT NOT NULL,             -- iteration/phase/island/step
@@ -27,7 +27,7 @@ CREATE TABLE request (             -- one prompt's n completions, written when a
     n INTEGER NOT NULL,
     seed INTEGER NOT NULL,
     prompt_hash TEXT NOT NULL,
-    prompt_tokens INTEGER NOT NULL,
+    prompt_tokens INTEGER NOT NULL, -- read for it, in all calls
     few_shot TEXT NOT NULL,        -- JSON list of the solved tasks shown before
     model TEXT NOT NULL,
     adapter TEXT,
@@ -72,5 +72,8 @@ CREATE TABLE outcome (
     + DECISION
 )
 COST = "ALTER TABLE request ADD COLUMN cost REAL;"
-MIGRATIONS = {1: DECISION, 2: COST}  # version -> what makes the next one of it; readers can do without
+# From 4 on a request may lack completions and a program outcomes: only a soar that asks for the rest may go on with it.
+PARTS = ""
+# Version -> what makes the next one of it; readers can do without.
+MIGRATIONS = {1: DECISION, 2: COST, 3: PARTS}
 APPLICATION_ID = 0x534F4152  # "SOAR", in the file's header

@@ -1,4 +1,4 @@
-"""The one writer of an archive: a whole request, or nothing, per transaction."""
+"""The one writer of an archive: a whole reply, or nothing, per transaction."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import IO
 
 from soar.archive import Archive, ArchiveError, clear_errors
-from soar.archive_merging import absorb
+from soar.archive_merging import ConflictError, absorb
 from soar.archive_schema import APPLICATION_ID, MIGRATIONS, SCHEMA, SCHEMA_VERSION
+from soar.events import report
 from soar.program import Program
 from soar.records import Record, Request
 from soar.sandbox.encoding import Value, encode
@@ -63,22 +64,24 @@ class ArchiveWriter(Archive):
         inputs: Sequence[bytes],
         records: Sequence[Record],
         cost: float | None = None,
+        positions: Sequence[int] | None = None,
     ) -> None:
-        """Write a finished request with everything that belongs to it, or nothing.
+        """Write completions of a request with everything that belongs to them, or nothing.
 
         Args:
-            request: not recorded before.
-            prompt_tokens: length of its prompt.
+            request: other completions of it may be recorded already.
+            prompt_tokens: read for these completions.
             inputs: hashes of the inputs that the programs were run on, in the order of `Record.outcomes`.
-            records: its completions, in order.
-            cost: US dollars; None where that is unknown.
+            records: the completions; without outcomes where a program has not run yet, see `record_outcomes`.
+            cost: of these completions, in US dollars; None where that is unknown.
+            positions: of the completions in the request; None: in order, from 0.
 
         Raises:
             ArchiveError: it cannot be written, as when the disk is full.
         """
         with self._transaction():
-            request_id = self._insert_request(request, prompt_tokens, cost)
-            for position, record in enumerate(records):
+            request_id = self._request_id(request, prompt_tokens, cost)
+            for position, record in zip(positions or range(len(records)), records, strict=True):
                 program_id = None if record.program is None else self._insert_program(record.program)
                 reply = record.completion
                 self._connection.execute(
@@ -88,8 +91,14 @@ class ArchiveWriter(Archive):
                     (request_id, position, reply.text, reply.tokens, reply.finish_reason, reply.logprob, program_id,
                      record.parse_error),
                 )  # fmt: skip
-                if program_id is not None:
+                if program_id is not None and record.outcomes:
                     self._insert_outcomes(program_id, dict(zip(inputs, record.outcomes, strict=True)))
+
+    def record_outcomes(self, inputs: Sequence[bytes], did: Mapping[Program, Sequence[Outcome]]) -> None:
+        """Write what recorded programs did on inputs with these hashes; what is known stays. Raises ArchiveError."""
+        with self._transaction():
+            for program, outcomes in did.items():
+                self._insert_outcomes(self._insert_program(program), dict(zip(inputs, outcomes, strict=True)))
 
     def decisions(self, iteration: int) -> list[dict[str, int]]:
         """Return for each round of a budget the further refinements of each task, by content hash."""
@@ -109,6 +118,9 @@ class ArchiveWriter(Archive):
     def absorb(self, path: Path) -> None:
         """Take in everything that another archive holds, or nothing; what is known already is kept once.
 
+        Where both have searched one content under two ids and got different answers, those here are kept, and an event
+        says so.
+
         Raises:
             ArchiveError: both hold the same request with different contents, or it cannot be read or written.
         """
@@ -116,15 +128,17 @@ class ArchiveWriter(Archive):
             self._connection.execute("ATTACH ? AS other", (f"{path.absolute().as_uri()}?mode=ro",))
         try:
             with self._transaction():
-                conflict = absorb(self._connection)
+                twins = absorb(self._connection)
+        except ConflictError as conflict:
+            raise ArchiveError(
+                f"{path} and {self.path} hold different answers to {conflict}: "
+                "they are not parts of one search. Give each machine tasks of its own"
+            ) from None
         finally:
             with clear_errors(self.path):
                 self._connection.execute("DETACH other")
-        if conflict is not None:
-            raise ArchiveError(
-                f"{path} and {self.path} hold different answers to request {conflict[1]} of task {conflict[0]}: "
-                "they are not parts of one search. Give each machine tasks of its own"
-            )
+        for kept, left_out in twins:
+            report("attempts left out", f"task {left_out} of {path} is the same as {kept}, whose own attempts are kept")
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
@@ -132,6 +146,18 @@ class ArchiveWriter(Archive):
             self._connection.execute("BEGIN IMMEDIATE")
             with self._connection:  # commits; rolls back where anything is raised
                 yield
+
+    def _request_id(self, request: Request, prompt_tokens: int, cost: float | None) -> int:
+        """Insert a request, or add to one that is there what these completions of it have read and cost."""
+        query = "SELECT id FROM request WHERE task_hash = ? AND key = ?"
+        known = self._connection.execute(query, (request.task_hash, request.key)).fetchone()
+        if known is None:
+            return self._insert_request(request, prompt_tokens, cost)
+        self._connection.execute(
+            "UPDATE request SET prompt_tokens = prompt_tokens + ?1, cost = COALESCE(cost + ?2, cost, ?2) WHERE id = ?3",
+            (prompt_tokens, cost, known[0]),
+        )
+        return int(known[0])
 
     def _insert_request(self, request: Request, prompt_tokens: int, cost: float | None) -> int:
         values = dataclasses.asdict(request) | {

@@ -53,7 +53,8 @@ class Record:
 
     Attributes:
         program: None when the reply holds none; `parse_error` then says why.
-        outcomes: of the program, on each example's input and then on each test input; empty without a program.
+        outcomes: of the program, on each example's input and then on each test input; empty without a program, and
+            where it has not run yet.
     """
 
     completion: Completion
@@ -101,7 +102,7 @@ class Judge:
         verdict = self._verdict(record.program, train, test) if record.program else NO_PROGRAM
         return Attempt(
             key=f"{request.key}/{position}",
-            task_id=request.task_id,
+            task_id=self.task.id,  # not the request's: what a twin of another id asked is an attempt at this one
             task_hash=request.task_hash,
             iteration=request.iteration,
             phase=request.phase,

@@ -74,7 +74,7 @@ def test_what_is_recorded_is_read(archive: ArchiveWriter) -> None:
         "requests": 2, "completions": 4, "parse_failures": 1, "programs": 3, "tokens": 20, "prompt_tokens": 90,
     }  # fmt: skip
     assert archive.tasks() == {TASK.content_hash: TASK.id}
-    assert archive.finished(TASK.content_hash, 0) == {"0/sample/-/0": 3, "0/refine/2/0": 1}
+    assert archive.begun(TASK.content_hash, 0) == {"0/sample/-/0": 3, "0/refine/2/0": 1}
     assert archive.replay(Judge(TASK), "0/sample/-/0") == [right, nothing, half]
     assert archive.replay(Judge(TASK), "0/sample/-/1") == []
 
@@ -192,7 +192,7 @@ def test_files_of_another_kind_are_refused(tmp_path: Path) -> None:
         ArchiveWriter(tmp_path / "archive.sqlite")
 
 
-@pytest.fixture(params=[1, 2])
+@pytest.fixture(params=[1, 2, 3])
 def older(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     """The folder of an archive that a soar of an earlier schema version wrote."""
     connection = sqlite3.connect(tmp_path / "archive.sqlite")
