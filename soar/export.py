@@ -13,7 +13,7 @@ from soar.eligibility import RULES, Rule
 from soar.errors import SoarError
 from soar.program import Attempt
 from soar.sandbox.outcome import Outcome
-from soar.task import Task, canonical_json
+from soar.task import Task, canonical_json, twins_of
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -33,10 +33,13 @@ def attempt_rows(
     Values are given as canonical JSON, because the outputs of different tasks have different types. Whether a test
     output is right is not among them. Columns: those of `Attempt` by their names, with the program as `source` and
     `program_hash`, and for examples and tests each a list of statuses and a list of outputs (None where there is none).
+    Tasks of equal content share their completions: the rows have the id of the first, and those of the others as
+    `twins`.
     """
-    for task in tasks:
+    distinct, twins = twins_of({task.id: task for task in tasks})
+    for task in distinct:
         for attempt in archive.attempts(task, iteration, rules):
-            yield _row(attempt)
+            yield _row(attempt) | {"twins": twins.get(task.id, [])}
 
 
 def to_parquet(
@@ -128,6 +131,7 @@ def _schema() -> Any:
         pa.bool_(): ["eligible"],
         pa.list_(pa.bool_()): ["solved"],
         pa.list_(pa.string()): [
+            "twins",
             "parents",
             "broken_rules",
             "train_statuses",

@@ -24,7 +24,7 @@ def shuffled(tasks: Mapping[str, Task]) -> TaskSet:
     So `[:100]` and `[100:160]` are two fixed slices, alike in all but chance.
     """
     name = tasks.name if isinstance(tasks, TaskSet) else "tasks"
-    return TaskSet(sorted(tasks.values(), key=lambda task: task.content_hash), f"{name}, shuffled")
+    return TaskSet(sorted(tasks.values(), key=lambda task: (task.content_hash, task.id)), f"{name}, shuffled")
 
 
 def readable_by_mini(tasks: Mapping[str, Task]) -> TaskSet:

@@ -145,6 +145,17 @@ class Task:
         save(self, path)
 
 
+def twins_of(tasks: Mapping[str, Task]) -> tuple[list[Task], dict[str, list[str]]]:
+    """Return the tasks without those whose content came before, and these: id of the first -> ids of its twins."""
+    first: dict[str, Task] = {}
+    twins: dict[str, list[str]] = {}
+    for task in tasks.values():
+        same = first.setdefault(task.content_hash, task)
+        if same is not task:
+            twins.setdefault(same.id, []).append(task.id)
+    return list(first.values()), twins
+
+
 def _kind(values: Sequence[Value]) -> str:
     """What a list of values is, in a word or two: `3x3`, `3x3..10x12`, `str`, `int | str`."""
     sizes = [(len(value), len(value[0])) for value in values if is_grid(value)]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from soar.evaluation.evaluation import Evaluation, aligned, shown
 from soar.evaluation.figures import EvaluationError, figures_for, named_figures, parts
-from soar.evaluation.rows import TaskRow
+from soar.evaluation.rows import TaskRow, by_task
 from soar.evaluation.statistics import Estimate, bootstrap_difference, mcnemar
 
 if TYPE_CHECKING:
@@ -82,7 +82,8 @@ def compare(a: Evaluation, b: Evaluation) -> Comparison:
     Raises:
         EvaluationError: they share no task whose answers are known.
     """
-    rows_a, rows_b = _graded(a), _graded(b)
+    every = by_task([a.per_task, b.per_task])
+    rows_a, rows_b = ({task: row for task, row in rows.items() if row.solved is not None} for rows in every)
     shared = [task for task in rows_a if task in rows_b]
     if not shared:
         raise EvaluationError(f"{a.label} and {b.label} share no task with known answers: nothing can be compared")
@@ -99,7 +100,7 @@ def compare(a: Evaluation, b: Evaluation) -> Comparison:
         neither=tuple(cells[False, False]),
         p=mcnemar(len(gained), len(lost)),
         differences=_differences([[rows_a[task] for task in shared]], [[rows_b[task] for task in shared]]),
-        left_out=len({row.task_hash for one in (a, b) for row in one.per_task}) - len(shared),
+        left_out=len(every[0].keys() | every[1].keys()) - len(shared),
     )
 
 
@@ -124,7 +125,3 @@ def _differences(
 ) -> dict[str, Estimate | None]:
     known = figures_for([*a, *b], ks)
     return {name: bootstrap_difference(parts(a, one), parts(b, one)) for name, one in known.items()}
-
-
-def _graded(evaluation: Evaluation) -> dict[str, TaskRow]:
-    return {row.task_hash: row for row in evaluation.per_task if row.solved is not None}

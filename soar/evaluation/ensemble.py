@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from soar.evaluation.evaluation import Evaluation, evaluate, shown, watched
 from soar.evaluation.figures import FIGURES, EvaluationError
-from soar.evaluation.rows import TaskRow, measure
+from soar.evaluation.rows import TaskRow, best_known, measure
 from soar.hindsight.embedding import load_embedder
 from soar.search.result import SearchResult
 from soar.search.results import SearchResults
+from soar.task import Task
 from soar.voting import Prediction, Weighting
 
 if TYPE_CHECKING:
@@ -100,13 +101,9 @@ def vote_runs(
     if members is None:
         members = [evaluate(run, embedder=embedder, c=c, weight=weight, progress=progress) for run in runs]
     embed = None if embedder is None else load_embedder(embedder).embed
-    by_task: dict[str, list[SearchResult]] = {}
-    for run in runs:
-        for result in run.values():
-            by_task.setdefault(result.task.content_hash, []).append(result)
     measured: list[tuple[TaskRow, list[Prediction]]] = []
-    for task in watched(list(by_task), progress):
-        measured.append(measure(by_task[task], c, weight, embed))
+    for task, results, twin in watched(_ballots(runs), progress):
+        measured.append(measure(results, c, weight, embed, task, twin))
     if len(runs) > 1:
         measured.sort(key=lambda pair: pair[0].task_id)
     twice = [id for id, count in Counter(row.task_id for row, _ in measured).items() if count > 1]
@@ -124,6 +121,29 @@ def vote_runs(
         per_task=tuple(row for row, _ in measured),
     )
     return Ensemble(joint, tuple(members), {row.task_id: predictions for row, predictions in measured})
+
+
+def _ballots(runs: Sequence[SearchResults]) -> list[tuple[Task, list[SearchResult], bool]]:
+    """Return each task with the results to vote over, one per run, and whether a task before shares them.
+
+    Twins, tasks that one run has under several ids, are voted on by the same attempts, each once.
+    """
+    by_content: dict[str, list[list[SearchResult]]] = {}
+    for run in runs:
+        own: dict[str, list[SearchResult]] = {}
+        for result in run.values():
+            own.setdefault(result.task.content_hash, []).append(result)
+        for content, results in own.items():
+            by_content.setdefault(content, []).append(results)
+    found = []
+    for several in by_content.values():
+        alike = [result for results in several if len(results) > 1 for result in results]
+        ids: list[str | None] = [*dict.fromkeys(result.task.id for result in alike)] or [None]
+        for place, id in enumerate(ids):
+            named = [result for results in several for result in results if id in (None, result.task.id)]
+            voting = [next((one for one in results if one.task.id == id), results[0]) for results in several]
+            found.append((best_known(named), voting, place > 0))
+    return found
 
 
 def _check_runs(runs: Sequence[SearchResults]) -> None:

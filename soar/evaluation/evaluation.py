@@ -6,10 +6,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from functools import cached_property
 from html import escape
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from soar.evaluation.figures import EvaluationError, Figure, Table, curve_figure, estimate, figures_for, pass_figure
-from soar.evaluation.rows import TaskRow, budgets, measure
+from soar.evaluation.rows import TaskRow, budgets, by_task, measure
 from soar.evaluation.statistics import Estimate
 from soar.hindsight.embedding import load_embedder
 from soar.search.results import SearchResults
@@ -18,6 +18,7 @@ from soar.voting import Weighting
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+T = TypeVar("T")
 _LISTS = ("hits", "reached")
 
 
@@ -143,7 +144,8 @@ def evaluate(
     config = results.config
     c, weight = config.vote_c if c is None else c, weight or config.vote_weight
     embed = None if embedder is None else load_embedder(embedder).embed
-    rows = [measure([results[id]], c, weight, embed)[0] for id in watched(list(results), progress)]
+    ids = watched(list(results), progress)
+    rows = [measure([results[id]], c, weight, embed, twin=id in results.twins)[0] for id in ids]
     model, adapter = results.model
     label = f"{results.run.name}@{config.iteration}"
     return Evaluation(label, model, adapter, config.iteration, config.seed, c, weight, tuple(rows))
@@ -171,13 +173,13 @@ def summarize(
 
 def aligned(evaluations: Sequence[Evaluation]) -> Table:
     """Return the rows of each evaluation, tasks in the same order. Raises EvaluationError where their tasks differ."""
-    by_hash = [{row.task_hash: row for row in one.per_task} for one in evaluations]
-    for one, rows in zip(evaluations[1:], by_hash[1:], strict=True):
-        if differing := by_hash[0].keys() ^ rows.keys():
+    tables = by_task([one.per_task for one in evaluations])
+    for one, rows in zip(evaluations[1:], tables[1:], strict=True):
+        if differing := tables[0].keys() ^ rows.keys():
             raise EvaluationError(
                 f"{evaluations[0].label} and {one.label} differ in {len(differing)} tasks: evaluate the same tasks"
             )
-    return [[rows[task] for task in by_hash[0]] for rows in by_hash]
+    return [[rows[task] for task in tables[0]] for rows in tables]
 
 
 def shown(figure: Figure, value: Estimate, signed: bool = False) -> str:
@@ -188,14 +190,14 @@ def shown(figure: Figure, value: Estimate, signed: bool = False) -> str:
     return f"{value.value:{form}} [{value.low:{form}}, {value.high:{form}}]"
 
 
-def watched(ids: Sequence[str], progress: bool) -> Iterable[str]:
-    """Pass ids on, with a bar on standard error if wanted."""
+def watched(tasks: Sequence[T], progress: bool) -> Iterable[T]:
+    """Pass tasks on, or what stands for them, with a bar on standard error if wanted."""
     if not progress:
-        return ids
+        return tasks
     from rich.console import Console
     from rich.progress import track
 
-    return track(ids, "Reading tasks", console=Console(stderr=True), transient=True)
+    return track(tasks, "Reading tasks", console=Console(stderr=True), transient=True)
 
 
 def _row(data: dict[str, Any]) -> TaskRow:

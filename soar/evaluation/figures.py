@@ -47,14 +47,14 @@ def _share(value: Callable[[TaskRow], float]) -> Callable[[TaskRow], Part]:
 
 
 def _rate(count: Callable[[TaskRow], int]) -> Callable[[TaskRow], Part]:
-    """A share of all completions."""
-    return lambda row: (count(row), row.completions)
+    """A share of all completions, those that twins share counted once."""
+    return lambda row: None if row.twin else (count(row), row.completions)
 
 
 def _per_solved(count: Callable[[TaskRow], float | None]) -> Callable[[TaskRow], Part]:
     def part(row: TaskRow) -> Part:
         amount = count(row)
-        return None if row.solved is None or amount is None else (amount, float(row.solved))
+        return None if row.solved is None or amount is None else (0 if row.twin else amount, float(row.solved))
 
     return part
 
@@ -100,7 +100,7 @@ FIGURES: dict[str, Figure] = {
         "memory, crash, no value",
     ),
     "duplicates": Figure(
-        lambda r: (r.completions - r.parse_failures - r.programs, r.completions - r.parse_failures),
+        lambda r: None if r.twin else (r.completions - r.parse_failures - r.programs, r.completions - r.parse_failures),
         "duplicates",
         True,
         "of completions with a program",
@@ -108,7 +108,7 @@ FIGURES: dict[str, Figure] = {
     "unique_outputs": Figure(lambda r: (r.unique_outputs, 1), "unique answers", False, "per task"),
     "distance_solved": Figure(_distance(True), "distance, solved tasks", False, "mean pairwise cosine of programs"),
     "distance_unsolved": Figure(_distance(False), "distance, unsolved tasks", False, "the same"),
-    "completions": Figure(lambda r: (r.completions, 1), "completions", False, "per task"),
+    "completions": Figure(lambda r: (0 if r.twin else r.completions, 1), "completions", False, "per task"),
     "tokens_per_solved": Figure(_per_solved(lambda r: r.tokens), "tokens written", False, "per solved task"),
     "prompt_tokens_per_solved": Figure(_per_solved(lambda r: r.prompt_tokens), "tokens read", False, "per solved task"),
     "cost_per_solved": Figure(_per_solved(lambda r: r.cost), "cost, dollars", False, "per solved task"),

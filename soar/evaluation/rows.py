@@ -45,6 +45,7 @@ class TaskRow:
             or with fewer than two programs.
         curve: (completions, share of test inputs hit by the vote, share reached) at growing budgets, the last being
             all completions; None where several runs were joined.
+        twin: another row before has the same content: they share one search, whose cost is counted there.
     """
 
     task_id: str
@@ -68,6 +69,7 @@ class TaskRow:
     cost: float | None
     distance: float | None
     curve: tuple[tuple[int, float, float], ...] | None
+    twin: bool = False
 
     @property
     def solved(self) -> bool | None:
@@ -116,8 +118,19 @@ class _Pass:
         return self.known_hits[source]
 
 
+def by_task(searches: Sequence[Sequence[TaskRow]]) -> list[dict[tuple[str, str], TaskRow]]:
+    """Return the rows of each search by task: by content, and by id as well where one has the content under several."""
+    twins = {row.task_hash for rows in searches for row in rows if row.twin}
+    return [{(row.task_hash, row.task_id if row.task_hash in twins else ""): row for row in rows} for rows in searches]
+
+
 def measure(
-    results: Sequence[SearchResult], c: float, weight: Weighting, embed: Embed | None = None
+    results: Sequence[SearchResult],
+    c: float,
+    weight: Weighting,
+    embed: Embed | None = None,
+    task: Task | None = None,
+    twin: bool = False,
 ) -> tuple[TaskRow, list[Prediction]]:
     """Return what one task contributes, and the predictions of the vote over all attempts of one or several runs.
 
@@ -125,8 +138,10 @@ def measure(
         results: of the same task (by content), one per run.
         c, weight: of the vote, see `soar.voting.vote`.
         embed: sources -> embeddings, shape (sources, dimensions); None: distances are not measured.
+        task: whose test outputs count; None: of the results' own the one that is best known.
+        twin: see `TaskRow`.
     """
-    task = _with_outputs(results)
+    task = task or best_known(results)
     seen = _Pass(task)
     seen.run(chain.from_iterable(result.walk() for result in results))
     marks, known = seen.marks, all(example.output is not None for example in task.test) and bool(task.test)
@@ -158,6 +173,7 @@ def measure(
         cost=None if None in costs else math.fsum(cost for cost in costs if cost is not None),
         distance=None if embed is None else mean_distance(seen.sources, embed),
         curve=tuple(points) if known and len(results) == 1 else None,
+        twin=twin,
     )
     return row, predictions
 
@@ -204,8 +220,8 @@ def _replay(
     return points, tally.best(ANSWERS, c, weight)
 
 
-def _with_outputs(results: Sequence[SearchResult]) -> Task:
-    """The task as it is best known, whatever the order of the runs."""
+def best_known(results: Sequence[SearchResult]) -> Task:
+    """Return the task as it is best known, whatever the order of the runs."""
     return min(
         (result.task for result in results),
         key=lambda task: (sum(example.output is None for example in task.test), task.id),

@@ -19,7 +19,7 @@ from soar.hindsight.embedding import Embedder, load_embedder
 from soar.hindsight.relabel import Renderers
 from soar.hindsight.report import HindsightReport
 from soar.hindsight.rows import BY_VOTE, Choice, Maker
-from soar.hindsight.scan import Source
+from soar.hindsight.scan import Source, best_known
 from soar.hindsight.selection import REFINEMENTS, SELECTIONS, RefinementSelection, Selection
 from soar.models.base import LanguageModel
 from soar.sandbox import Sandbox
@@ -121,13 +121,7 @@ def open_sources(runs: Run | Sequence[Run], iteration: int | Literal["all"] | No
 
 def tasks_of(sources: Sequence[Source]) -> list[Task]:
     """Return the tasks of all sources, each once; of equal ones the one whose test outputs are known."""
-    tasks: dict[str, Task] = {}
-    for source in sources:
-        for key, task in source.tasks.items():
-            known = sum(example.output is not None for example in task.test)
-            if key not in tasks or known > sum(example.output is not None for example in tasks[key].test):
-                tasks[key] = task
-    return list(tasks.values())
+    return list(best_known(task for source in sources for task in source.tasks.values()).values())
 
 
 def _check(selection: str, refinement: str, per_task: int, augment: int, test_time: bool) -> None:

@@ -119,8 +119,21 @@ class Source:
         folder = RunFolder(path.absolute())
         wanted: Sequence[int | None] = folder.rounds() if iteration == "all" else [iteration]
         configs = {config.iteration: config for config in map(folder.config, wanted)}
-        tasks = {task.content_hash: task for task in folder.tasks().values()}
-        return cls(folder, Archive(folder.path), configs, tasks)
+        return cls(folder, Archive(folder.path), configs, best_known(folder.tasks().values()))
+
+
+def best_known(tasks: Iterable[Task]) -> dict[str, Task]:
+    """Return tasks by content, each once; of equal ones the first with the most test outputs known."""
+    best: dict[str, Task] = {}
+    for task in tasks:
+        other = best.setdefault(task.content_hash, task)
+        if _known_outputs(task) > _known_outputs(other):
+            best[task.content_hash] = task
+    return best
+
+
+def _known_outputs(task: Task) -> int:
+    return sum(example.output is not None for example in task.test)
 
 
 @dataclass(slots=True)

@@ -102,11 +102,14 @@ def freeze(folder: RunFolder, iteration: int, pool: FewShotPool | None) -> None:
 def solved_tasks(run: RunFolder, iteration: int) -> FewShotPool:
     """Return the tasks that a search has solved, each with its shortest program.
 
-    Solved: an eligible program has all examples and, checked now, all test outputs right. Of equals the earlier counts.
+    Solved: an eligible program has all examples and, checked now, all test outputs right. Of equals the earlier counts,
+    of programs and of tasks: equal ones are one.
     """
-    rules, found = run.config(iteration).rules, []
+    rules, found = run.config(iteration).rules, dict[str, FewShot]()
     with Archive(run.archive) as archive:
         for task in run.tasks().values():
+            if task.content_hash in found:
+                continue
             programs = [
                 one.program
                 for one in archive.attempts(task, iteration, rules)
@@ -114,8 +117,8 @@ def solved_tasks(run: RunFolder, iteration: int) -> FewShotPool:
             ]
             if programs:
                 shortest = min(programs, key=lambda program: len(program.source))
-                found.append(FewShot(task.without_test_outputs(), shortest))
-    return FewShotPool(f"{run.path}:{iteration}", tuple(sorted(found, key=_size)))
+                found[task.content_hash] = FewShot(task.without_test_outputs(), shortest)
+    return FewShotPool(f"{run.path}:{iteration}", tuple(sorted(found.values(), key=_size)))
 
 
 def _right(attempt: Attempt, task: Task) -> bool:
