@@ -31,6 +31,7 @@ LIMITS = EndpointLimits(timeout=1.0, retries=3, longest_pause=0.5, concurrency=8
 RICH = {"n": True, "seed": True, "min_p": True}
 SETTINGS = ModelSettings(limits=LIMITS, dialect=RICH)
 SMALL: dict[str, Any] = {"samples": 24, "refinements": 16, "samples_per_request": 6, "workers": 2, "early_stop": 1000}
+SMALL["stop_when_solved"] = 0  # an endpoint is asked no further, usually
 
 
 @pytest.fixture(autouse=True)

@@ -38,8 +38,8 @@ from soar.search.config import SearchConfig
 from soar.search.engine import search_all
 from soar.search.planning import make_plan
 from soar.search.progress import Progress, Snapshot
+from soar.search.requests import Bench
 from soar.search.run_folder import RunFolder
-from soar.search.task_search import Bench
 from soar.task import Example, Task, Value
 
 SIGMA = 1.0

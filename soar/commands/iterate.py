@@ -74,6 +74,10 @@ def iterate(
     epochs: Annotated[int | None, typer.Option(help="Of each training; without it, what suits the model.")] = None,
     learning_rate: Annotated[float | None, typer.Option(help="Of each training; likewise.")] = None,
     rank: Annotated[str | None, typer.Option(help="Of the LoRA adapters, or full: all weights; likewise.")] = None,
+    stop_when_solved: Annotated[
+        int | None,
+        typer.Option(help="Ask no further for a task once so many programs of a round solve it."),
+    ] = None,
     limit: Annotated[
         int | None, typer.Option(help="Take so many of --tasks, in the order of the hash of their content.", min=1)
     ] = None,
@@ -128,7 +132,7 @@ def iterate(
     }  # fmt: skip
     options: dict[str, Any] = {
         "iterations": iterations, "ttt": ttt, "samples": samples, "refinements": refinements, "seed": seed,
-        "held_out_every": held_out_every or tasks is None, "continued": continued,
+        "held_out_every": held_out_every or tasks is None, "continued": continued, "stop_when_solved": stop_when_solved,
         "control": tasks is None if control is None else control,
         "hindsight": {name: value for name, value in hindsight.items() if value is not None},
     }  # fmt: skip

@@ -48,6 +48,13 @@ def search(
         str,
         typer.Option(help="How attempts count: sum, appendix (SOAR's two), majority, best, closest (nearest miss)."),
     ] = "sum",
+    stop_when_solved: Annotated[
+        int | None,
+        typer.Option(
+            help="Ask no further for a task once so many programs solve its examples; 0: never. Without it, 4 where "
+            "the model is an endpoint or states prices, never with others."
+        ),
+    ] = None,
     prompt_set: Annotated[
         str | None, typer.Option(help="Another prompt set than the model's own: soar, golden, grids, ..., or a folder.")
     ] = None,
@@ -92,6 +99,7 @@ def search(
         "budget": budget,
         "selector": selector,
         "vote_weight": vote,
+        "stop_when_solved": stop_when_solved,
         "prompt_set": prompt_set,
         "drop_examples": drop_examples,
         "few_shot": few_shot,

@@ -104,9 +104,10 @@ class Capabilities:
         system_role: knows the system role.
         adapters: LoRA adapters can be loaded while it runs.
         context_length: prompt and reply together, in tokens; None where unknown.
-        max_concurrency: requests worth having under way at once.
+        max_concurrency: requests worth having under way at once; completions, where it is remote.
         priced: replies say what they cost (0 where a model is free).
         prices: of the model's tokens, for what a search may cost at most; None where unknown.
+        remote: behind an endpoint: what is asked of it costs money, or takes the time of a server that others share.
     """
 
     n: bool
@@ -120,6 +121,7 @@ class Capabilities:
     max_concurrency: int
     priced: bool = False
     prices: Prices | None = None
+    remote: bool = False
 
 
 @runtime_checkable

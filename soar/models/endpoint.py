@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import random
+import sys
 import threading
 import time
 from collections.abc import Callable, Coroutine, Mapping
@@ -19,7 +20,7 @@ import httpx2
 
 from soar.events import report
 from soar.models.base import ModelError
-from soar.models.pacing import EndpointLimits, Rate, next_pause, retry_after
+from soar.models.pacing import EndpointLimits, Rate, next_pause, retry_after, wait
 
 T = TypeVar("T")
 LARGEST_REPLY = 1 << 28  # bytes
@@ -79,7 +80,7 @@ class Endpoint:
         self._key = _checked_key(key)
         self._jitter = jitter or random.Random()
         self._requests, self._tokens = Rate(self.limits.requests_per_minute), Rate(self.limits.tokens_per_minute)
-        self._places = asyncio.Semaphore(self.limits.concurrency)
+        self._places = asyncio.Semaphore(self.limits.concurrency or sys.maxsize)
         self._paused_until = 0.0
         self._client: httpx2.AsyncClient | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -104,6 +105,7 @@ class Endpoint:
         Raises:
             RefusedError: the server refused the request; says what it said.
             NoAnswerError: it could not answer.
+            GivenUpError: it did not, and its answer is not wanted any more; see `soar.models.pacing.wanted_while`.
         """
         work = self._insist("POST", path, body, read, tokens, self.limits.retries)
         return await asyncio.wrap_future(self._submit(work))
@@ -182,13 +184,13 @@ class Endpoint:
                 self._paused_until = max(self._paused_until, time.monotonic() + pause)
             else:
                 waited += pause
-                await asyncio.sleep(pause)
+                await wait(pause)
 
     async def _pause(self) -> float:
         """Wait until the server wants to be asked again; return how long that was, in seconds."""
         begun = time.monotonic()
         while (seconds := self._paused_until - time.monotonic()) > 0:
-            await asyncio.sleep(seconds + self._jitter.uniform(0, 0.1))
+            await wait(seconds + self._jitter.uniform(0, 0.1))
         return time.monotonic() - begun
 
     async def _try(self, method: str, path: str, body: Mapping[str, Any] | None) -> Mapping[str, Any]:

@@ -23,11 +23,12 @@ from soar.events import report
 from soar.models.base import Capabilities, Completion, ModelError, Prompt, Reply, Sampling
 from soar.models.completions import Answer, Dialect, Usage, estimated_tokens, read_answer, request
 from soar.models.endpoint import Endpoint, NoAnswerError, RefusedError, checked_url
-from soar.models.pacing import EndpointLimits
+from soar.models.pacing import EndpointLimits, wanted_while
 from soar.models.prices import Prices, known_prices
 from soar.search.keys import keyed_seed
 
 OPENAI = "https://api.openai.com/v1"
+CONCURRENCY = 16  # completions under way, where nobody says otherwise
 OPEN_FILTERS = {"top_p": 1.0, "top_k": -1}  # their own defaults come from the model's folder
 # SGLang takes seeds too, but in its deterministic mode all completions of a request may share one.
 DIALECTS = {
@@ -126,8 +127,8 @@ class OpenAIModel:
         return Capabilities(
             n=known.n, min_p=known.min_p, logprobs=known.logprobs, seed=known.seed,
             prefill=known.prefill is not None, system_role=known.system_role, adapters=False,
-            context_length=window, max_concurrency=self.settings.limits.concurrency, priced=self.prices is not None,
-            prices=self.prices,
+            context_length=window, max_concurrency=self.settings.limits.concurrency or CONCURRENCY,
+            priced=self.prices is not None, prices=self.prices, remote=True,
         )  # fmt: skip
 
     async def complete(self, prompt: Prompt, n: int, sampling: Sampling, seed: int) -> Reply:
@@ -141,7 +142,8 @@ class OpenAIModel:
             if missing := n - len(answers[0].completions):
                 self._say("fewer completions than asked for", f"{len(answers[0].completions)} of {n}")
                 seeds = [keyed_seed(seed, "missing", place) for place in range(missing)]
-                answers += await asyncio.gather(*(self._ask(prompt, 1, sampling, one) for one in seeds))
+                with wanted_while():  # what came is paid for, and is kept only with the rest
+                    answers += await asyncio.gather(*(self._ask(prompt, 1, sampling, one) for one in seeds))
         except RefusedError as error:
             if not any(words in error.said.lower() for words in TOO_LONG):
                 hint = ". [dialect] in a settings file says what may be sent" if error.status in (400, 422) else ""

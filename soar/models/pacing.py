@@ -6,18 +6,53 @@ import asyncio
 import email.utils
 import random
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
 SHORTEST_PAUSE = 0.5  # seconds
+LOOK_AGAIN = 0.5  # seconds between two questions whether an answer is still wanted
+
+
+class GivenUpError(Exception):
+    """The answer is not wanted any more, and nothing that could bring it was under way."""
+
+
+def _wanted() -> bool:
+    return True
+
+
+# Tells whether the answer is still wanted; a variable of the context, which follows a request into an endpoint's loop.
+wanted: ContextVar[Callable[[], bool]] = ContextVar("wanted", default=_wanted)
+
+
+@contextmanager
+def wanted_while(tell: Callable[[], bool] = _wanted) -> Iterator[None]:
+    """Wait no longer for a turn to send or to send again, in what is asked meanwhile, than `tell` returns True."""
+    token = wanted.set(tell)
+    try:
+        yield
+    finally:
+        wanted.reset(token)
+
+
+async def wait(seconds: float) -> None:
+    """Sleep. Raises GivenUpError once the answer is not wanted any more, see `wanted_while`."""
+    end = time.monotonic() + seconds
+    while (left := end - time.monotonic()) > 0:
+        if not wanted.get()():
+            raise GivenUpError
+        await asyncio.sleep(min(left, LOOK_AGAIN))
 
 
 class EndpointLimits(BaseModel):
     """How an endpoint may be used.
 
     Attributes:
-        concurrency: requests under way at once.
+        concurrency: requests under way at once; None: as many as the searches send. A search sends no more than make so
+            many completions together, unless it is told its own `concurrency`.
         requests_per_minute, tokens_per_minute: rates that are kept, spread evenly; None: no limit. Tokens are those of
             the prompt and the longest reply, corrected when the reply's own count is known.
         timeout: seconds for one try, from sending to the last byte.
@@ -29,7 +64,7 @@ class EndpointLimits(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    concurrency: int = Field(default=16, ge=1)
+    concurrency: int | None = Field(default=None, ge=1)
     requests_per_minute: float | None = Field(default=None, gt=0)
     tokens_per_minute: float | None = Field(default=None, gt=0)
     timeout: float = Field(default=600, gt=0)
@@ -53,7 +88,11 @@ class Rate:
         """Wait until `units` more are admitted."""
         start = max(self.next, time.monotonic())
         self.next = start + units * self.seconds_each
-        await asyncio.sleep(max(0.0, start - time.monotonic()))
+        try:
+            await wait(start - time.monotonic())
+        except GivenUpError:
+            self.give_back(units)
+            raise
 
     def give_back(self, units: float) -> None:
         """Return units that were not used (negative: that were used on top)."""

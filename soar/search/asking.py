@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 from soar.models.base import Completion, LanguageModel, Message, ModelError, Prompt, Reply, Sampling
+from soar.models.pacing import GivenUpError, wanted_while
 from soar.prompting import PromptSet
 from soar.search.keys import keyed_seed
 from soar.search.places import Places
@@ -15,50 +15,54 @@ GAP = "\n\n"  # between a system message and the user message that takes it in
 
 
 class Asker:
-    """A model with a bound on the requests under way.
+    """A model with a bound on what is under way.
 
     Args:
         model: the model.
-        concurrency: requests at once; None: what the model asks for.
+        concurrency: completions at once; None: what the model asks for.
     """
 
     def __init__(self, model: LanguageModel, concurrency: int | None) -> None:
         self.model = model
-        self.concurrency = concurrency or model.capabilities.max_concurrency
-        self.places = Places(self.concurrency)
+        usual = model.capabilities.max_concurrency
+        self.completions = concurrency or (usual if model.capabilities.remote else None)
+        self.requests = self.completions or usual
+        self.places = Places(self.requests, self.completions)
+
+    def calls(self, n: int, missing: Sequence[int], seed: int) -> list[tuple[Sequence[int], int]]:
+        """Return the calls that bring the missing completions of a request for `n`: their positions, and a seed.
+
+        All come with one call where the model can do that. It is cut for an endpoint that may have fewer under way, and
+        never for another model: there it is the whole request that the seed stands for.
+        """
+        able = self.model.capabilities
+        most = n if able.n else 1
+        if able.remote and self.completions is not None:
+            most = min(most, self.completions)
+        if len(missing) == n <= most:
+            return [(missing, seed)]
+        parts = [missing[start : start + most] for start in range(0, len(missing), most)]
+        return [(part, seed if n == 1 else keyed_seed(seed, part[0])) for part in parts]
 
     async def ask(
         self, prompt: Prompt, n: int, sampling: Sampling, seed: int, chain: int, stopped: Callable[[], bool]
     ) -> Reply | None:
-        """Return `n` completions, from several requests where the model gives one at a time.
+        """Return `n` completions of one call.
 
-        None where `stopped` says so before anything is sent: asked once, when the model has a place free. For `chain`
-        see `Places`.
+        None where `stopped` says so before anything is sent: when the model has a place free, and while an endpoint
+        waits to send, for the first time or again. For `chain` see `Places`.
 
         Raises:
             ModelError: the model could not answer, or not with `n` completions.
         """
-        prompt, begun = self._understood(prompt), False
-
-        async def send(count: int, seed: int) -> Reply | None:
-            nonlocal begun
-            async with self.places.place(chain):
-                if not begun and stopped():
-                    return None
-                begun = True  # what is sent in several requests is sent whole
-                return await self._request(prompt, count, sampling, seed)
-
-        if n == 1 or self.model.capabilities.n:
-            return await send(n, seed)
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(send(1, keyed_seed(seed, position))) for position in range(n)]
-        replies = [reply for task in tasks if (reply := task.result()) is not None]
-        if not replies:
-            return None
-        costs = [reply.cost for reply in replies if reply.cost is not None]
-        cost = sum(costs) if len(costs) == len(replies) else None
-        completions = tuple(reply.completions[0] for reply in replies)
-        return Reply(completions, replies[0].prompt_tokens, cost)
+        async with self.places.place(chain, n):
+            if stopped():
+                return None
+            try:
+                with wanted_while(lambda: not stopped()):
+                    return await self._request(self._understood(prompt), n, sampling, seed)
+            except GivenUpError:
+                return None
 
     async def _request(self, prompt: Prompt, n: int, sampling: Sampling, seed: int) -> Reply:
         reply = await self.model.complete(prompt, n, sampling, seed)

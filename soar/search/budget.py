@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from typing import Protocol
 
 import numpy as np
 
@@ -14,6 +15,8 @@ from soar.archive_writer import ArchiveWriter
 from soar.search.config import SearchConfig
 from soar.search.keys import keyed_rng
 from soar.search.rex import thetas
+
+LOOK_AGAIN = 0.5  # seconds after which whoever waits asks whether the search is stopped
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,9 +140,12 @@ class AdaptiveBudget:
         return {name: int(count) for name, count in zip(names, given, strict=True) if count}
 
 
-def make_budget(name: Literal["fixed", "adaptive"]) -> Budget:
-    """Return a budget by its name."""
-    return FixedBudget() if name == "fixed" else AdaptiveBudget()
+def make_budget(config: SearchConfig) -> Budget:
+    """Return the budget that a search is told to keep."""
+    if config.budget == "fixed":
+        return FixedBudget()
+    usual = AdaptiveBudget()
+    return replace(usual, enough=min(usual.enough, config.enough or usual.enough))
 
 
 @dataclass(slots=True)
@@ -147,13 +153,17 @@ class Ledger:
     """The decisions of a budget: each is recorded before it is followed, and on resume read, not taken again.
 
     Attributes:
-        tasks: content hashes of all tasks.
+        tasks: content hashes of all tasks, each once.
+        stopped: tells whether the search is stopped; asked now and then by whoever waits.
+        end: number of the first round that is known not to be; None while none is.
     """
 
     budget: Budget
     tasks: Sequence[str]
     archive: ArchiveWriter
     config: SearchConfig
+    stopped: Callable[[], bool]
+    end: int | None = None
     states: dict[int, dict[str, TaskState]] = field(default_factory=lambda: defaultdict(dict))
     decisions: list[dict[str, int]] = field(init=False)
     closed: bool = False
@@ -165,11 +175,19 @@ class Ledger:
     async def granted(self, number: int, task: str) -> int | None:
         """Return how many refinements the task may have made by the end of a round; None once the search is over.
 
-        Waits until the round can be decided and the task has ended the one before. Rounds are asked for in order.
+        Waits until it is known whether there is such a round and, where there is, the task has ended the one before; or
+        until the search is stopped.
         """
         async with self.changed:
-            await self.changed.wait_for(lambda: self.closed or self._ready(number, task))
-        if self.closed or not self._decided(number):
+            while not (self.closed or self._ready(number, task)):
+                if self.stopped():
+                    self.closed = True
+                    self.changed.notify_all()
+                    break
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(LOOK_AGAIN):
+                        await self.changed.wait()
+        if self.closed or self.over(number):
             return None
         return sum(decision.get(task, 0) for decision in self.decisions[: number + 1])
 
@@ -180,8 +198,16 @@ class Ledger:
             self.changed.notify_all()
 
     def over(self, number: int) -> bool:
-        """Return whether it is known by now that there is no such round."""
-        return self._known(number) and not self._decided(number)
+        """Return whether it is known by now that there is no such round; rounds are decided in order, up to it."""
+        while self.end is None and (following := len(self.decisions)) <= number and self._known(following):
+            if not self._decide(following):
+                self.end = following
+        return self.end is not None and number >= self.end
+
+    def settled(self) -> bool:
+        """Return whether every task has ended every round."""
+        last = len(self.decisions)
+        return self.over(last) and all(len(self.states[number]) == len(self.tasks) for number in range(last))
 
     async def close(self) -> None:
         """Let nobody wait any longer: the search was stopped."""
@@ -190,16 +216,16 @@ class Ledger:
             self.changed.notify_all()
 
     def _ready(self, number: int, task: str) -> bool:
-        return self._known(number) and (number < 1 or task in self.states[number - 1])
+        if self.over(number):
+            return True
+        return number < len(self.decisions) and (number < 1 or task in self.states[number - 1])
 
     def _known(self, number: int) -> bool:
         """Whether everything is there that the decision on a round depends on."""
         return number < 2 or len(self.states[number - 2]) == len(self.tasks)
 
-    def _decided(self, number: int) -> bool:
-        """Whether there is such a round; decides it where that has not been done."""
-        if number < len(self.decisions):
-            return True
+    def _decide(self, number: int) -> bool:
+        """Decide on the round that follows those decided; return whether there is one."""
         granted = {task: sum(decision.get(task, 0) for decision in self.decisions) for task in self.tasks}
         states = self.states[number - 2] if number >= 2 else {}
         rng = keyed_rng(self.config.seed, self.config.iteration, number, "budget")

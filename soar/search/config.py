@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 from pydantic import Field
 
@@ -12,6 +12,12 @@ from soar.options import Options
 from soar.sandbox.outcome import Limits
 from soar.search.selectors import SelectorName
 from soar.voting import Weighting
+
+if TYPE_CHECKING:
+    from soar.models.base import Capabilities
+
+
+ENOUGH = 4  # programs that solve all examples, after which a model that costs something is asked no further
 
 
 class ConfigError(SoarError):
@@ -31,7 +37,10 @@ class SearchConfig(Options):
         refinements_per_request: completions per refinement prompt (paper: 4).
         islands: independent instances of REx per task, each with its own children (paper: 4).
         early_stop: a phase of a task ends once so many of its eligible attempts solve all examples; in the refinement
-            phase each island ends at its even share (paper: 100, hence 25 per island).
+            phase the samples count as well, and each island ends at its even share of the rest (paper: 100).
+        stop_when_solved: nothing more is asked for a task once so many of its eligible attempts, samples and
+            refinements of all islands together, solve all examples; 0: never. None: 4 where the model is an endpoint or
+            states prices, never with other models (as the paper).
         selector: what picks the attempts to refine: "rex" (paper), "uniform", "best", or "crossover" (two at a time,
             see `soar.search.selectors`; with the prompt set `crossover` where the model's own would be `soar`).
         rex_c: C of REx (paper: 20), also of the crossover.
@@ -43,7 +52,9 @@ class SearchConfig(Options):
         seconds: time limit of one program on one input (authors' code: a few seconds).
         memory_mb: memory limit of a program.
         workers: processes that run programs; None: one per core.
-        concurrency: requests to the model under way at once; None: what the model asks for.
+        concurrency: completions under way at once, however many requests bring them; one request for more goes alone,
+            to an endpoint in parts. None: as many requests as the model asks for, or completions where it is an
+            endpoint.
         prompt_set: name or folder of a prompt set; None: the model's own (`values` instead of `soar` where a task is
             not about grids).
         drop_examples: a task whose prompt is too long for the model's window is shown without its largest examples;
@@ -64,6 +75,7 @@ class SearchConfig(Options):
     refinements_per_request: int = Field(4, ge=1)
     islands: int = Field(4, ge=1)
     early_stop: int = Field(100, ge=1)
+    stop_when_solved: int | None = Field(None, ge=0)
     selector: SelectorName = "rex"
     rex_c: float = Field(20, ge=0)
     vote_c: float = Field(1000, ge=0)
@@ -80,6 +92,18 @@ class SearchConfig(Options):
     few_shot: str | None = None
     iteration: int = Field(0, ge=0)
     rules: tuple[Rule, ...] = RULES
+
+    @property
+    def enough(self) -> int | None:
+        """Solving attempts after which nothing more is asked for a task; None where that is never."""
+        return self.stop_when_solved or None
+
+    def suited_to(self, able: Capabilities) -> Self:
+        """The options with what this model decides of them decided."""
+        paid = able.remote or able.priced or able.prices is not None
+        if self.stop_when_solved is not None or not paid:
+            return self
+        return self.model_copy(update={"stop_when_solved": ENOUGH})
 
     @property
     def limits(self) -> Limits:

@@ -12,8 +12,9 @@ from collections.abc import Coroutine, Generator
 from soar.search.budget import Ledger, TaskState, make_budget
 from soar.search.planning import Plan, sampling
 from soar.search.progress import Progress, Snapshot
+from soar.search.requests import Bench
 from soar.search.run_folder import RunFolder
-from soar.search.task_search import Bench, TaskSearch
+from soar.search.task_search import TaskSearch
 
 SNAPSHOT_SECONDS = 0.5
 
@@ -82,11 +83,13 @@ async def search_all(
     progress = bench.progress
     for id, count in plan.dropped.items():
         folder.log({"task": id, "dropped_examples": count})
+    for id, others in plan.twins.items():
+        folder.log({"task": id, "twins": others})
     rounds = _Rounds(plan, bench, folder, snapshots)
     try:
         async with asyncio.TaskGroup() as group:
             # Two tasks more than the model has places: while some wait for the sandbox, others keep the model busy.
-            for _ in range(min(len(plan.work), bench.asker.concurrency + 2)):
+            for _ in range(min(len(rounds.work), bench.asker.requests + 2)):
                 group.create_task(rounds.worker())
         rounds.finish()
     except BaseExceptionGroup as errors:
@@ -107,11 +110,13 @@ class _Rounds:
         self, plan: Plan, bench: Bench, folder: RunFolder, snapshots: queue.SimpleQueue[Snapshot | None]
     ) -> None:
         self.bench, self.folder, self.snapshots = bench, folder, snapshots
-        hashes = {item[0].content_hash: item for item in plan.work}
-        self.ledger = Ledger(make_budget(bench.config.budget), list(hashes), bench.archive, bench.config)
-        self.turns = ((number, hash, item) for number in itertools.count() for hash, item in hashes.items())
+        self.work = {item[0].content_hash: item for item in plan.work}
+        self.ledger = Ledger(
+            make_budget(bench.config), list(self.work), bench.archive, bench.config, bench.progress.stop
+        )
+        self.turns = ((number, hash, item) for number in itertools.count() for hash, item in self.work.items())
         self.states: dict[str, TaskState] = {}  # of tasks that are not done
-        self.counted: dict[str, dict[int | None, int]] = {hash: {} for hash in hashes}
+        self.counted: dict[str, dict[int | None, int]] = {hash: {} for hash in self.work}
 
     async def worker(self) -> None:
         """Take one turn after another until there are no more, or the search is stopped."""
@@ -133,14 +138,17 @@ class _Rounds:
             self.snapshots.put(self.bench.progress.snapshot())
 
     def finish(self) -> None:
-        """Take note that tasks which might have got more are done as well."""
+        """Take note that tasks which might have got more are done as well; a stopper that came too late was none."""
+        if self.ledger.settled():
+            self.bench.progress.stopped = None
         if self.bench.progress.stopped is None:
             for hash in list(self.states):
                 self._end(hash)
 
     def _end(self, hash: str) -> None:
         config = self.bench.config
-        self.bench.progress.end(config.samples + config.refinements - self.states.pop(hash).completions)
+        unused = config.samples + config.refinements - self.states.pop(hash).completions
+        self.bench.progress.end(self.work[hash][0].id, unused)
 
 
 async def _search_one(search: TaskSearch, number: int, folder: RunFolder) -> bool:

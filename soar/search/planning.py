@@ -11,7 +11,7 @@ from soar.program import Attempt
 from soar.prompting import PromptSet, load_prompt_set, without_largest
 from soar.search.asking import Asker
 from soar.search.config import ConfigError, SearchConfig
-from soar.task import Task
+from soar.task import Task, twins_of
 
 COUNTED_AT_ONCE = 256  # prompts whose tokens are counted in one call
 
@@ -25,12 +25,14 @@ class Plan:
     """What is to be searched: each task (without test outputs) with prompt set and sampling prompt; and what is not.
 
     Attributes:
-        work: the tasks.
+        work: the tasks, each content once.
+        twins: id of a task of `work`, and the ids of others with the same content: its search is theirs too.
         skipped: id of a task that is left out, and why.
         dropped: id of a task whose prompt does not show all examples, and how many it leaves out.
     """
 
     work: list[tuple[Task, PromptSet, Prompt]] = field(default_factory=list)
+    twins: dict[str, list[str]] = field(default_factory=dict)
     skipped: dict[str, str] = field(default_factory=dict)
     dropped: dict[str, int] = field(default_factory=dict)
 
@@ -50,7 +52,8 @@ def make_plan(tasks: Mapping[str, Task], asker: Asker, config: SearchConfig) -> 
     """
     usual, other = prompt_sets_for(asker.model, config)
     plan = Plan()
-    for full in tasks.values():
+    distinct, alike = twins_of(tasks)
+    for full in distinct:
         task = full.without_test_outputs()
         prompt_set = usual if task.is_grid else other
         if prompt_set.settings.grids_only and not task.is_grid:
@@ -61,6 +64,13 @@ def make_plan(tasks: Mapping[str, Task], asker: Asker, config: SearchConfig) -> 
         _note_overlong(plan, asker, config, start)
     _refuse_few_shot(plan, config)
     plan.work[:] = [item for item in plan.work if item[0].id not in plan.skipped]
+    for id, others in alike.items():
+        if id in plan.dropped:
+            plan.dropped.update(dict.fromkeys(others, plan.dropped[id]))
+        if id in plan.skipped:
+            plan.skipped.update(dict.fromkeys(others, plan.skipped[id]))
+        else:
+            plan.twins[id] = others
     if tasks and not plan.work:
         id, reason = next(iter(plan.skipped.items()))
         raise PromptTooLongError(f"no task can be searched with model {asker.model.name}: task {id}: {reason}")

@@ -19,7 +19,8 @@ class Snapshot:
     """The state of a search at one moment.
 
     Attributes:
-        tasks_done, tasks_total: tasks searched to the end, and tasks to search; skipped ones are in neither.
+        tasks_done, tasks_total: tasks searched to the end, and tasks to search; skipped ones are in neither. Tasks of
+            equal content are searched together, and each counts.
         solved_examples: tasks with at least one eligible program that solves all examples.
         completions: at hand, those of an earlier start included; `budget`: at most, less what early stop saves.
         programs: completions with a program; `parse_failures`: completions without.
@@ -66,6 +67,7 @@ class Progress:
     budget: int
     skipped: Mapping[str, str]
     dropped: Mapping[str, int] = field(default_factory=dict)
+    twins: Mapping[str, Sequence[str]] = field(default_factory=dict)  # ids that are searched under the first
     stopper: Stopper | None = None
     stopped: str | None = None
     started: float = field(default_factory=time.monotonic)
@@ -86,17 +88,16 @@ class Progress:
         """Take note that a task is under way, in its first round or a later one."""
         self.current[task_id] = 0
 
-    def add(self, attempts: Sequence[Attempt], new: bool) -> None:
-        """Take note of one request's attempts, just made or (not `new`) found in the archive."""
+    def add(self, task_id: str, attempts: Sequence[Attempt], new: bool) -> None:
+        """Take note of attempts at a task under way, just made or (not `new`) found in the archive."""
         programs = sum(attempt.program is not None for attempt in attempts)
         self.completions += len(attempts)
         self.programs += programs
         tokens = sum(attempt.tokens for attempt in attempts)
         self.tokens += tokens
-        for attempt in attempts:
-            self.current[attempt.task_id] += 1
-            if attempt.solves_examples and attempt.eligible:
-                self.solved.add(attempt.task_id)
+        self.current[task_id] += len(attempts)
+        if any(attempt.solves_examples and attempt.eligible for attempt in attempts):
+            self.solved |= {task_id, *self.twins.get(task_id, ())}
         if new:
             self.new_completions += len(attempts)
             self.new_programs += programs
@@ -111,9 +112,9 @@ class Progress:
         """Take note that a round of a task has ended, or was left; return its completions in this round."""
         return self.current.pop(task_id)
 
-    def end(self, unused: int = 0) -> None:
-        """Take note that a task is done, and that so much of the budget is not to come."""
-        self.tasks_done += 1
+    def end(self, task_id: str, unused: int = 0) -> None:
+        """Take note that a task is done, its twins with it, and that so much of the budget is not to come."""
+        self.tasks_done += 1 + len(self.twins.get(task_id, ()))
         self.unused += unused
 
     def stop(self) -> bool:

@@ -62,7 +62,8 @@ class Stats:
         unique_outputs: different answers to the test inputs, each one output per test input.
         eligible: attempts that may vote; `solving_examples`: of them with all examples right.
         broken_rules: how many attempts break each eligibility rule.
-        tokens: written by the model; `prompt_tokens`: read, once per request.
+        tokens: written by the model; `prompt_tokens`: read, once per call (each completion is one where the model
+            gives one at a time).
         run_seconds: CPU time of the programs.
         cost: US dollars; None where the model did not say.
     """
@@ -190,6 +191,15 @@ class SearchResult:
             cost=self.cost(),
         )
 
+    @property
+    def ended(self) -> str | None:
+        """Why it was searched for less than its budget, by the option `stop_when_solved`; None where it was not."""
+        wanted, stats = self._config.enough, self.stats
+        budget = self._config.samples + self._config.refinements
+        if wanted is None or stats.solving_examples < wanted or stats.completions >= budget:
+            return None
+        return f"asked no further, of {budget} attempts, once {wanted} solve all examples"
+
     def to_json(self) -> dict[str, Any]:
         """The result as JSON data; no times in it, so that the same search gives the same data."""
         best = self.best
@@ -198,6 +208,7 @@ class SearchResult:
         return {
             "task": self.task.id,
             "skipped": self.skipped,
+            "ended": self.ended,
             "predictions": [asdict(prediction) for prediction in self.predictions],
             "hits": self.hits,
             "solved": self.solved,
@@ -212,7 +223,8 @@ class SearchResult:
         word = {True: "solved", False: "not solved", None: "answers unknown"}[self.solved]
         stats = self.stats
         found = f"{stats.solving_examples} solve all examples" if stats.solving_examples else "none solves all examples"
-        return f"{self.task.id}: {word}; of {stats.completions} attempts ({stats.programs} programs) {found}"
+        ended = f"; {self.ended}" if self.ended else ""
+        return f"{self.task.id}: {word}; of {stats.completions} attempts ({stats.programs} programs) {found}{ended}"
 
     def __repr__(self) -> str:
         return f"<SearchResult {self.summary()}>"

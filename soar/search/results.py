@@ -14,7 +14,7 @@ from soar.search.config import SearchConfig
 from soar.search.result import SearchResult
 from soar.search.results_view import results_to_html, results_to_rich, results_to_text
 from soar.search.run_folder import RunFolder
-from soar.task import Task
+from soar.task import Task, twins_of
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -33,9 +33,11 @@ class Summary:
         oracle: as `mean_solved`, were every attempt a prediction: what no vote can exceed.
         gap: `oracle` less `mean_solved`: what a better vote could win.
         examples_solved: number of tasks with an eligible program that solves all examples.
-        completions, parse_failures, programs, unique_outputs, tokens: in sum over the tasks, as in `Stats`.
+        ended: number of tasks that were searched for less than their budget, by the option `stop_when_solved`.
+        completions, parse_failures, programs, unique_outputs, tokens: in sum over the tasks, as in `Stats`; what tasks
+            of equal content share is counted once, and so are failures, prompt tokens and cost.
         failures: attempts that failed to run, by status.
-        prompt_tokens: read by the model, once per request.
+        prompt_tokens: read by the model, once per call.
         cost: US dollars, in sum over the tasks whose cost is known; None where none is.
     """
 
@@ -48,6 +50,7 @@ class Summary:
     oracle: float | None
     gap: float | None
     examples_solved: int
+    ended: int
     completions: int
     parse_failures: int
     programs: int
@@ -66,6 +69,7 @@ class SearchResults(Mapping[str, SearchResult]):
         config: the options of the search; `model`: name of the model, and of its adapter or None.
         skipped: id and reason of the tasks that were not searched.
         stopped: why a stopper ended the search before its budget was spent; None where none did.
+        twins: id of a task whose content another has as well, and id of that one, the first: they share one search.
     """
 
     def __init__(
@@ -80,6 +84,7 @@ class SearchResults(Mapping[str, SearchResult]):
         self.run, self.skipped, self.stopped = folder.path, dict(skipped or {}), stopped
         self.config, self.model = config, folder.model(config.iteration)
         self._tasks, self._keep = dict(tasks), keep  # a temporary folder lives as long as its results
+        self.twins = {other: id for id, others in twins_of(self._tasks)[1].items() for other in others}
         self._archive = Archive(folder.archive)
         self._results: dict[str, SearchResult] = {}
 
@@ -108,7 +113,7 @@ class SearchResults(Mapping[str, SearchResult]):
         results = list(self.values())
         graded = [result for result in results if result.hits and None not in result.hits]
         outputs = [hit for result in graded for hit in result.hits]
-        stats = [result.stats for result in results]
+        stats = [result.stats for result in results if result.task.id not in self.twins]
         costs = [one.cost for one in stats if one.cost is not None]
         mean_solved = _mean([_mean(result.hits) for result in graded])
         oracle = _mean([_mean(result.reached) for result in graded])
@@ -121,7 +126,8 @@ class SearchResults(Mapping[str, SearchResult]):
             tasks_solved=sum(result.solved is True for result in graded),
             oracle=oracle,
             gap=None if oracle is None or mean_solved is None else oracle - mean_solved,
-            examples_solved=sum(one.solving_examples > 0 for one in stats),
+            examples_solved=sum(result.stats.solving_examples > 0 for result in results),
+            ended=sum(result.ended is not None for result in results),
             completions=sum(one.completions for one in stats),
             parse_failures=sum(one.parse_failures for one in stats),
             programs=sum(one.programs for one in stats),

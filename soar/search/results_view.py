@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from soar.search.results import SearchResults, Summary
 
 SHOWN = 30  # rows of a table that is not asked for in full
+NAMED = 10  # tasks in a line of words
 COLUMNS = ("task", "solved", "attempts", "programs", "solve all examples", "failed to run")
 
 
@@ -54,7 +55,11 @@ def _row(result: SearchResult) -> tuple[str, ...]:
 def lines(results: SearchResults, shown: int | None = SHOWN) -> list[str]:
     """What the table of so many rows leaves out, and the summary, in words."""
     summary = results.summary
-    parts = [_rest(results, shown), *_solved(summary), _spent(summary), *_failed(summary), _events(results.events)]
+    parts = [_rest(results, shown), _twins(results.twins), *_solved(summary), _spent(summary), *_failed(summary)]
+    parts.append(_events(results.events))
+    if summary.ended:
+        enough = f"{results.config.enough} programs solve all their examples (stop_when_solved)"
+        parts.append(f"Asked no further: {summary.ended} tasks because {enough}")
     if summary.searched < summary.tasks:
         parts.append(f"Not searched: {summary.tasks - summary.searched} tasks")
     return [part for part in parts if part]
@@ -66,6 +71,14 @@ def _rest(results: SearchResults, shown: int | None) -> str:
         return ""
     solved = sum(result.solved is True for result in rest)
     return f"... and {len(rest)} more tasks, {solved} of them solved; all rows: soar show {results.run} --all"
+
+
+def _twins(twins: Mapping[str, str]) -> str:
+    if not twins:
+        return ""
+    named = [f"{other} as {id}" for other, id in islice(twins.items(), NAMED)]
+    more = f" and {len(twins) - NAMED} more" if len(twins) > NAMED else ""
+    return f"Searched together, because they are equal, and counted once: {', '.join(named)}{more}"
 
 
 def _solved(summary: Summary) -> list[str]:

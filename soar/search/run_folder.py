@@ -15,10 +15,11 @@ from soar.prompting import PromptSet
 from soar.search.config import ConfigError, SearchConfig
 from soar.task import Task
 
-# These may differ when a run is reopened: the first two may grow, the others change neither programs nor outcomes.
+# These may differ when a run is reopened: the first two may grow, the others change neither programs nor outcomes;
+# `stop_when_solved` may change how many there are, as a stopper does.
 BUDGETS = ("samples", "refinements")
 # `few_shot` is a path; what lies there is frozen, and compared by its hash.
-FREE = ("workers", "concurrency", "vote_c", "vote_weight", "few_shot")
+FREE = ("workers", "concurrency", "vote_c", "vote_weight", "few_shot", "stop_when_solved")
 
 
 Description: TypeAlias = tuple[dict[str, Any], dict[str, Task]]  # rounds as in config.json, tasks

@@ -24,10 +24,10 @@ from soar.search.few_shot import find_pool, freeze
 from soar.search.planning import make_plan, sampling
 from soar.search.progress import Progress, Snapshot
 from soar.search.progress_bar import say
+from soar.search.requests import Bench
 from soar.search.results import SearchResults
 from soar.search.run_folder import RunFolder
 from soar.search.stoppers import Stopper
-from soar.search.task_search import Bench
 from soar.task import Task
 
 if TYPE_CHECKING:
@@ -54,6 +54,7 @@ def run_session(
         trained = _load(opened, adapter)
         if stop is not None:
             stop.check(opened)
+        asked, config = config, config.suited_to(opened.capabilities)
         asker = Asker(opened, config.concurrency)
         plan = make_plan(wanted, asker, config)
         if trained is not None:
@@ -63,7 +64,8 @@ def run_session(
         raised = folder.claim(config, opened, plan.prompt_sets, wanted, plan.skipped, pool.hash if pool else None)
         freeze(folder, config.iteration, pool)
         budget = len(plan.work) * (config.samples + config.refinements)
-        progress = Progress(len(plan.work), budget, plan.skipped, plan.dropped, stop)
+        total = len(wanted) - len(plan.skipped)
+        progress = Progress(total, budget, plan.skipped, plan.dropped, plan.twins, stop)
         progress.spend(archive.cost(iteration=config.iteration))
         note = _Notes(folder, progress)
         if at_hand := archive.counts(iteration=config.iteration)["completions"]:
@@ -75,6 +77,8 @@ def run_session(
         for kind, meaning in asker.missing(plan.prompt_sets.values(), drawn).items():
             say(f"{kind}: {meaning}")
             folder.log({"missing": kind, "detail": meaning})
+        if asked.stop_when_solved is None and config.enough is not None:
+            say(f"asks no further for a task once {config.enough} programs solve its examples (stop_when_solved)")
         if opened.capabilities.prices is not None:
             say(worst_case_text(worst_case(plan, asker, config), opened.capabilities.prices))
         yield from run_engine(plan, Bench(asker, sandbox, archive, config, progress, pool), folder)

@@ -26,7 +26,10 @@ class Stopper:
     """Decides whether a search goes on. Subclasses say why it should not."""
 
     def reason(self, snapshot: Snapshot) -> str | None:
-        """Return why the search stops now, None where it goes on. Asked before each request to the model."""
+        """Return why the search stops now, None where it goes on.
+
+        Asked before each request to the model, and twice a second by what waits for a turn; from any thread.
+        """
         raise NotImplementedError
 
     def check(self, model: LanguageModel) -> None:

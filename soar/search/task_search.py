@@ -3,62 +3,38 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Coroutine, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple
 
-from soar.archive_writer import ArchiveWriter
-from soar.models.base import Completion, Prompt, Sampling
-from soar.program import Attempt, Phase, Program
+from soar.models.base import Prompt, Sampling
+from soar.program import Attempt, Phase
 from soar.prompting import PromptSet
-from soar.records import Judge, Record, Request, hashes, prompt_hash, request_key, task_inputs
-from soar.replies import ENTRY_POINT, ParseFailure
-from soar.sandbox.encoding import Value
-from soar.sandbox.outcome import Outcome
-from soar.search.asking import Asker
-from soar.search.config import SearchConfig
-from soar.search.few_shot import FewShotPool
-from soar.search.keys import keyed_rng, keyed_seed
-from soar.search.progress import Progress
+from soar.records import Judge, request_key
+from soar.search.keys import keyed_rng
+from soar.search.requests import Bench, Place, Recorded, Requests
 from soar.search.rex import Selector
 from soar.search.selectors import make_selector
 from soar.search.showing import Showing, Shown
+from soar.search.solved import SolvedSteps
 from soar.task import Task
 
-LOOKAHEAD = 4  # sampling requests under way for one task
-
-
-class Runner(Protocol):
-    """Runs programs; `soar.sandbox.Sandbox` does."""
-
-    async def submit(self, source: str, inputs: Sequence[Value], entry_point: str) -> Sequence[Outcome]:
-        """Return what a program did on each input, in order."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Bench:
-    """What all tasks of a search share."""
-
-    asker: Asker
-    sandbox: Runner
-    archive: ArchiveWriter
-    config: SearchConfig
-    progress: Progress
-    few_shot: FewShotPool | None = None
+SAMPLING_AHEAD = 4  # sampling requests under way for one task
+DEPTH = 8  # requests of an island that follow one another, at least, before any of them overlap
+MOST_AHEAD = 4  # requests of an island under way
 
 
 def request_sizes(
-    finished: Mapping[str, int], iteration: int, phase: Phase, island: int | None, budget: int, size: int
+    begun: Mapping[str, int], iteration: int, phase: Phase, island: int | None, budget: int, size: int
 ) -> Iterator[int]:
     """Yield how many completions each request of an island (or of the sampling phase) asks for, up to the budget.
 
-    All have `size`, but the last may be smaller. Finished requests keep the size they had, so a budget that is raised
-    later appends requests and changes none.
+    All have `size`, but the last may be smaller. Requests that were begun keep the size they had, so a budget that is
+    raised later appends requests and changes none.
     """
     asked = step = 0
     while asked < budget:
-        n = finished.get(request_key(iteration, phase, island, step)) or min(size, budget - asked)
+        n = begun.get(request_key(iteration, phase, island, step)) or min(size, budget - asked)
         yield n
         asked, step = asked + n, step + 1
 
@@ -66,6 +42,16 @@ def request_sizes(
 def island_budget(total: int, islands: int, island: int) -> int:
     """Return an island's share of `total`: shares differ by at most one."""
     return total // islands + (island < total % islands)
+
+
+def refining_ahead(refinements: int, islands: int, size: int) -> int:
+    """Return how many requests of an island may be under way at once, so that few tasks keep a model busy.
+
+    Each is then chosen without the results of those just before: so they overlap only where an island has so many that
+    its line of refinements stays long. It depends on what is asked for, never on the model or on other tasks.
+    """
+    steps = refinements // islands // size
+    return min(max(steps // DEPTH, 1), MOST_AHEAD)
 
 
 class Entry(NamedTuple):
@@ -76,8 +62,11 @@ class Entry(NamedTuple):
     solved: tuple[bool, ...]
 
 
-def _entries(attempts: Sequence[Attempt]) -> list[Entry]:
-    return [Entry(one.key, one.train_accuracy, one.solved) for one in attempts if one.refinable]
+class Done(NamedTuple):
+    """What a search keeps of a request: how many attempts solve all examples, and what can be refined."""
+
+    solved: int
+    entries: list[Entry]
 
 
 @dataclass(slots=True)
@@ -100,103 +89,148 @@ class TaskSearch:
     counted: dict[int | None, int]
     judge: Judge = field(init=False)
     showing: Showing = field(init=False)
+    requests: Requests = field(init=False)
     group: asyncio.TaskGroup = field(default_factory=asyncio.TaskGroup)
-    inputs: list[Any] = field(default_factory=list)
-    input_hashes: list[bytes] = field(default_factory=list)
-    finished: dict[str, int] = field(default_factory=dict)
     completions: int = 0
     best: float = 0.0
     solving: int = 0
-    runs: dict[str, asyncio.Task[tuple[Outcome, ...]]] = field(default_factory=dict)  # by program hash
+    at_hand: int = 0  # attempts that solve all examples, recorded before
 
     async def search(self) -> bool:
         """Spend what the task has been granted; everything that comes of it goes to the archive.
 
         Returns whether it is spent: False where the search was stopped before.
         """
-        config = self.bench.config
-        self.judge, self.inputs = Judge(self.task, config.rules), task_inputs(self.task)
-        self.input_hashes = hashes(self.inputs)
+        bench, config = self.bench, self.bench.config
+        self.judge = Judge(self.task, config.rules)
         self.showing = Showing(
-            self.task, self.prompt_set, self.prompt, self.bench.progress.dropped.get(self.task.id, 0),
-            self.bench.asker, self.drawing.max_tokens, config.drop_examples, self.bench.few_shot,
+            self.task, self.prompt_set, self.prompt, bench.progress.dropped.get(self.task.id, 0),
+            bench.asker, self.drawing.max_tokens, config.drop_examples, bench.few_shot,
         )  # fmt: skip
-        self.finished = self.bench.archive.finished(self.task.content_hash, config.iteration)
+        begun = bench.archive.begun(self.task.content_hash, config.iteration)
+        self.requests = Requests(
+            bench, self.task, self.prompt_set, self.drawing, self.judge, begun, self._note, self._enough
+        )
+        if config.enough is not None:
+            self.at_hand = sum(_solved(bench.archive.replay(self.judge, key)) for key in begun)
         async with self.group as group:
-            pool = await self._sample()
-            if pool is None:
+            samples = await self._sample()
+            if samples is None:
                 return False
             self.counted[None] = config.samples  # at least as many as there are requests
-            islands = [group.create_task(self._refine(island, pool)) for island in range(config.islands)]
+            steps = SolvedSteps(config.islands)
+            islands = [group.create_task(self._refine(island, samples, steps)) for island in range(config.islands)]
         return all(island.result() for island in islands)
 
-    async def _sample(self) -> list[Entry] | None:
-        """Ask the sampling prompt again and again; return what can be refined, in order; None where it was stopped.
+    async def _sample(self) -> Done | None:
+        """Ask the sampling prompt again and again; return what came of it, in order; None where it was stopped.
 
-        Request i starts when those up to i - LOOKAHEAD are done and have not met early stop: which requests there are
+        Request i starts when those up to i - ahead are done and have not met early stop: which requests there are
         depends on their results, never on their timing.
         """
         config = self.bench.config
-        requests: list[asyncio.Task[tuple[int, list[Entry]] | None]] = []
+        requests: list[asyncio.Task[Done | None]] = []
+        ahead = SAMPLING_AHEAD if config.enough is None or not self.bench.asker.model.capabilities.n else 1
+        wanted = config.early_stop if config.enough is None else min(config.early_stop, config.enough)
         solved = 0
         size = config.samples_per_request or self.prompt_set.settings.samples_per_request
-        sizes = request_sizes(self.finished, config.iteration, "sample", None, config.samples, size)
+        sizes = request_sizes(self.requests.sizes, config.iteration, "sample", None, config.samples, size)
         for step, n in enumerate(sizes):
-            if step >= LOOKAHEAD:
-                earlier = await requests[step - LOOKAHEAD]
-                solved += earlier[0] if earlier else 0
+            if step >= ahead:
+                earlier = await requests[step - ahead]
+                solved += earlier.solved if earlier else 0
                 if earlier is None:
                     break
-            if solved >= config.early_stop:
+            if solved >= wanted or self.requests.cut():
                 break
-            requests.append(self.group.create_task(self._sample_once(step, n)))
+            requests.append(self.group.create_task(self._sample_once(Place("sample", None, step), n)))
         done = [await request for request in requests]
-        return None if None in done else [entry for one in done if one for entry in one[1]]
+        whole = [one for one in done if one is not None]
+        if len(whole) < len(done):
+            return None
+        return Done(sum(one.solved for one in whole), [entry for one in whole for entry in one.entries])
 
-    async def _sample_once(self, step: int, n: int) -> tuple[int, list[Entry]] | None:
+    async def _sample_once(self, place: Place, n: int) -> Done | None:
+        known = self.requests.recorded(place)
+        if known is not None and known.whole:
+            return _done(known.attempts)
+        shown = self.showing.sampling(keyed_rng(*self.requests.key(place), "few-shot"))
         chain = self.refinements + self.bench.config.samples  # all refinements wait for the samples
-        attempts: list[Attempt] | None = self._replayed("sample", None, step)
-        if not attempts:
-            shown = self.showing.sampling(keyed_rng(*self._place("sample", None, step), "few-shot"))
-            attempts = await self._ask("sample", None, step, (), shown, n, chain)
-        return None if attempts is None else (_solved(attempts), _entries(attempts))
+        return _done(await self.requests.fill(place, n, (), shown, chain, known))
 
-    async def _refine(self, island: int, samples: Sequence[Entry]) -> bool:
+    async def _refine(self, island: int, samples: Done, steps: SolvedSteps) -> bool:
         """Refine what the island's own selector picks; its children join its own pool. False where it was stopped."""
         config = self.bench.config
         selector = make_selector(config.selector, config.rex_c)
-        pool = list(samples)
+        pool = list(samples.entries)
+        requests: list[asyncio.Task[Done | None]] = []
+        size = config.refinements_per_request
+        ahead = refining_ahead(config.refinements, config.islands, size)
         solved = asked = 0
         budget = island_budget(self.refinements, config.islands, island)
-        sizes = request_sizes(self.finished, config.iteration, "refine", island, budget, config.refinements_per_request)
+        sizes = request_sizes(self.requests.sizes, config.iteration, "refine", island, budget, size)
         for step, n in enumerate(sizes):
-            if solved * config.islands >= config.early_stop:
+            if step >= ahead:
+                earlier = await requests[step - ahead]
+                if earlier is None:
+                    break
+                solved += earlier.solved
+                pool += earlier.entries
+                await steps.add(island, earlier.solved)
+            if samples.solved + solved * config.islands >= config.early_stop:
                 break
-            attempts: list[Attempt] | None = self._replayed("refine", island, step)
-            if attempts:
-                selector.asked(attempts[0].parents, n)
-            else:
-                parents, shown = self._choose(selector, pool, island, step)
-                keys = tuple(parent.key for parent in parents)
-                selector.asked(keys, n)
-                attempts = await self._ask("refine", island, step, keys, shown, n, budget - asked)
-                if attempts is None:
-                    return False
+            if config.enough is not None and await self._all_solved(samples, steps, step - ahead + 1):
+                break
+            made = self._next(Place("refine", island, step), n, selector, pool, budget - asked)
+            requests.append(self.group.create_task(made))
             asked += n
-            solved += _solved(attempts)
-            pool += _entries(attempts)
-        return True
+        done = [await request for request in requests]
+        for one in done[max(len(done) - ahead, 0) :]:
+            await steps.add(island, one.solved if one else 0)
+        await steps.end(island)
+        return None not in done
 
-    def _choose(
-        self, selector: Selector, pool: Sequence[Entry], island: int, step: int
-    ) -> tuple[tuple[Entry, ...], Shown]:
+    def _next(
+        self, place: Place, n: int, selector: Selector, pool: Sequence[Entry], chain: int
+    ) -> Coroutine[None, None, Done | None]:
+        """Choose now what a request refines, and return what is then to be done."""
+        known = self.requests.recorded(place)
+        if known is not None:
+            selector.asked(known.parents, n)
+            if known.whole:
+                return _at_once(_done(known.attempts))
+            parents, shown = known.parents, self._shown_again(place, known.parents)
+        else:
+            chosen, shown = self._choose(selector, pool, place)
+            parents = tuple(parent.key for parent in chosen)
+            selector.asked(parents, n)
+        return self._filled(place, n, parents, shown, chain, known)
+
+    async def _filled(
+        self, place: Place, n: int, parents: tuple[str, ...], shown: Shown, chain: int, known: Recorded | None
+    ) -> Done | None:
+        return _done(await self.requests.fill(place, n, parents, shown, chain, known))
+
+    async def _all_solved(self, samples: Done, steps: SolvedSteps, step: int) -> bool:
+        """Whether enough attempts of all islands solve all examples: of those before a step, or at all (`Requests`)."""
+        if self.requests.cut():
+            return True
+        if not self.bench.asker.model.capabilities.n:
+            return False
+        return samples.solved + await steps.before(step) >= (self.bench.config.enough or 0)
+
+    def _enough(self) -> bool:
+        wanted = self.bench.config.enough
+        return wanted is not None and max(self.solving, self.at_hand) >= wanted
+
+    def _choose(self, selector: Selector, pool: Sequence[Entry], place: Place) -> tuple[tuple[Entry, ...], Shown]:
         """Return the parents of a step and their prompt; where nothing can be refined, none and the sampling prompt.
 
         A choice whose prompt is too long for the model's window is put aside for this step, and another one made; so
         is the second of two parents that are the same program.
         """
-        place = self._place("refine", island, step)
-        rng = keyed_rng(*place, "select")
+        key = self.requests.key(place)
+        rng = keyed_rng(*key, "select")
         candidates = list(pool)
         while candidates:
             parents = selector.select(candidates, rng)
@@ -204,88 +238,40 @@ class TaskSearch:
             if len(attempts) == 2 and attempts[0].program == attempts[1].program:
                 candidates.remove(parents[1])
                 continue
-            shown = self.showing.refining(attempts, keyed_rng(*place, "few-shot"))
+            shown = self.showing.refining(attempts, keyed_rng(*key, "few-shot"))
             if shown is not None:
                 return parents, shown
             candidates = [entry for entry in candidates if entry not in parents]
-        return (), self.showing.sampling(keyed_rng(*place, "few-shot"))
+        return (), self.showing.sampling(keyed_rng(*key, "few-shot"))
 
-    def _replayed(self, phase: Phase, island: int | None, step: int) -> list[Attempt]:
-        """Return the attempts of a request that is already in the archive; none where it is not."""
-        config = self.bench.config
-        key = request_key(config.iteration, phase, island, step)
-        if key not in self.finished:
-            return []
-        attempts = self.bench.archive.replay(self.judge, key)
-        self._note(attempts, island, step, new=False)
-        return attempts
+    def _shown_again(self, place: Place, parents: Sequence[str]) -> Shown:
+        """Return the prompt of a request that was begun before, with the parents that it had."""
+        rng = keyed_rng(*self.requests.key(place), "few-shot")
+        attempts = [self.bench.archive.find(self.judge, parent) for parent in parents]
+        shown = self.showing.refining(attempts, rng) if attempts else None
+        return shown or self.showing.sampling(rng)
 
-    def _note(self, attempts: Sequence[Attempt], island: int | None, step: int, new: bool) -> None:
-        """Count a request's attempts; whoever watches sees those of earlier rounds once."""
+    def _note(self, place: Place, attempts: Sequence[Attempt], new: bool) -> None:
+        """Count attempts of a request; whoever watches sees those of earlier rounds once."""
         eligible = [attempt for attempt in attempts if attempt.eligible]
         self.completions += len(attempts)
         self.best = max([self.best, *(attempt.train_accuracy for attempt in eligible)])
-        self.solving += sum(attempt.solves_examples for attempt in eligible)
-        if new or step >= self.counted.get(island, 0):
-            self.bench.progress.add(attempts, new)
-            if island is not None:
-                self.counted[island] = step + 1
+        self.solving += _solved(attempts)
+        counted = self.counted.get(place.island, 0)
+        if new or place.step >= counted:
+            self.bench.progress.add(self.task.id, attempts, new)
+            if place.island is not None:
+                self.counted[place.island] = max(counted, place.step + 1)
 
-    async def _ask(
-        self, phase: Phase, island: int | None, step: int, parents: tuple[str, ...], shown: Shown, n: int, chain: int
-    ) -> list[Attempt] | None:
-        """Return a request's attempts, now recorded; None where the search was stopped before it was sent."""
-        bench, model = self.bench, self.bench.asker.model
-        request = Request(
-            task_hash=self.task.content_hash,
-            task_id=self.task.id,
-            iteration=bench.config.iteration,
-            phase=phase,
-            island=island,
-            step=step,
-            parents=parents,
-            n=n,
-            seed=keyed_seed(*self._place(phase, island, step), "complete"),
-            prompt_hash=prompt_hash(shown.prompt),
-            few_shot=shown.few_shot,
-            model=model.name,
-            adapter=model.adapter,
-            prompt_set=f"{self.prompt_set.name}:{self.prompt_set.hash}",
-        )
-        reply = await bench.asker.ask(shown.prompt, n, self.drawing, request.seed, chain, bench.progress.stop)
-        if reply is None:
-            return None
-        async with asyncio.TaskGroup() as group:
-            jobs = [group.create_task(self._run(shown.prompt.prefill, completion)) for completion in reply.completions]
-        records = [job.result() for job in jobs]
-        bench.archive.record(request, reply.prompt_tokens, self.input_hashes, records, reply.cost)
-        bench.progress.spend(reply.cost)
-        for record in records:
-            if record.program is not None:  # from now on the archive knows what it did
-                self.runs.pop(record.program.hash, None)
-        attempts = [self.judge.attempt(request, position, record) for position, record in enumerate(records)]
-        self._note(attempts, island, step, new=True)
-        return attempts
 
-    async def _run(self, prefill: str, completion: Completion) -> Record:
-        source = self.prompt_set.parse(completion.text, prefill)
-        if isinstance(source, ParseFailure):
-            return Record(completion, None, source.reason, ())
-        program = Program(source)
-        key = program.hash
-        if key not in self.runs:  # the same program again in this task is not run again
-            self.runs[key] = asyncio.create_task(self._outcomes(program))
-        return Record(completion, program, None, await self.runs[key])
+async def _at_once(done: Done | None) -> Done | None:
+    return done
 
-    async def _outcomes(self, program: Program) -> tuple[Outcome, ...]:
-        known = self.bench.archive.outcomes(program, self.input_hashes)
-        if known is not None:
-            return known
-        return tuple(await self.bench.sandbox.submit(program.source, self.inputs, ENTRY_POINT))
 
-    def _place(self, phase: Phase, island: int | None, step: int) -> tuple[object, ...]:
-        config = self.bench.config
-        return (config.seed, self.task.content_hash, config.iteration, phase, island, step)
+def _done(attempts: Sequence[Attempt] | None) -> Done | None:
+    if attempts is None:
+        return None
+    return Done(_solved(attempts), [Entry(o.key, o.train_accuracy, o.solved) for o in attempts if o.refinable])
 
 
 def _solved(attempts: Sequence[Attempt]) -> int:
