@@ -4,6 +4,9 @@ A simulated model takes lognormal times (sigma 1), a simulated sandbox 50 ms a p
 once. The clock jumps over waiting: it shows the time the engine needs itself, plus the waiting that nothing shortens.
 So hours of search are measured in minutes, and a slow engine still keeps the model idle.
 
+With --completions N the model is an endpoint that has places for N completions; with --single it gives one a request,
+as servers without `n` do: --tasks 5 --programs 128 --completions 32 --single is few tasks at such a server.
+
 Measured: the share of its 64 places that the model has free while there is work; the time against searching in rounds
 that wait for the slowest request (a round: one request for every island of every task; a batch: 64 requests), and what
 it would be against rounds if no place were ever free; the engine's own CPU time per program; peak memory; size of the
@@ -81,13 +84,15 @@ class SimulatedModel:
 
     name, prompt_set = "simulated", "soar"
     adapter: str | None = None
-    capabilities = Capabilities(
-        n=True, min_p=True, logprobs=False, seed=True, prefill=True, system_role=True, adapters=False,
-        context_length=None, max_concurrency=IN_FLIGHT,
-    )  # fmt: skip
 
-    def __init__(self) -> None:
+    def __init__(self, completions: int | None = None, single: bool = False) -> None:
+        self.capabilities = Capabilities(
+            n=not single, min_p=True, logprobs=False, seed=not single, prefill=True, system_role=True, adapters=False,
+            context_length=None, max_concurrency=completions or IN_FLIGHT, remote=completions is not None,
+        )  # fmt: skip
         self.cpu = 0.0
+        self.completions_under_way = self.most_completions = 0
+        self.busy = array("d")  # start, end and number of completions of each request
         # Of each request, in arrays, so that what is measured is the engine's memory:
         self.starts, self.ends = array("d"), array("d")
         self.work = {"sample": array("d"), "refine": array("d")}  # seconds
@@ -100,7 +105,11 @@ class SimulatedModel:
         start = loop.time()
         texts = [_reply(rng) for _ in range(n)]
         self.cpu += time.thread_time() - before
+        self.completions_under_way += n
+        self.most_completions = max(self.most_completions, self.completions_under_way)
         await asyncio.sleep(seconds)
+        self.completions_under_way -= n
+        self.busy.extend((start, loop.time(), n))
         self.starts.append(start)
         self.ends.append(loop.time())
         self.work["refine" if "earlier attempt" in prompt.text else "sample"].append(seconds)
@@ -171,6 +180,14 @@ def idle_share(starts: Sequence[float], ends: Sequence[float]) -> float:
     return 1 - busy / ((last - first) * IN_FLIGHT)
 
 
+def busy_completions(busy: Sequence[float]) -> float:
+    """How many completions were under way on average, from the first request until the last one is sent."""
+    starts, ends, sizes = busy[::3], busy[1::3], busy[2::3]
+    first, last = min(starts), max(starts)
+    spent = zip(starts, ends, sizes, strict=True)
+    return sum(n * (min(end, last) - start) for start, end, n in spent) / (last - first)
+
+
 def in_rounds(samples: Sequence[float], refinements: Sequence[float], per_round: int) -> float:
     """Seconds for the same requests where all sampling comes first and each step of refinement is a round.
 
@@ -209,13 +226,15 @@ class Growth:
         loop.call_later(1.0, self.look, loop)
 
 
-def measure(count: int, per_task: int, folder: Path) -> dict[str, Any]:
+def measure(
+    count: int, per_task: int, folder: Path, completions: int | None = None, single: bool = False
+) -> dict[str, Any]:
     """Search `count` tasks with `per_task` programs each, half of them refinements; return the figures."""
     options = {
         "samples": per_task // 2, "refinements": per_task // 2, "samples_per_request": min(50, per_task // 2),
-        "early_stop": per_task + 1,
+        "early_stop": per_task + 1, "stop_when_solved": 0,
     }  # fmt: skip
-    config, tasks, model = SearchConfig.of(options), _tasks(count), SimulatedModel()
+    config, tasks, model = SearchConfig.of(options), _tasks(count), SimulatedModel(completions, single)
     asker = Asker(model, config.concurrency)
     plan = make_plan({task.id: task for task in tasks}, asker, config)
     run, progress = RunFolder(folder), Progress(count, count * per_task, {})
@@ -235,6 +254,8 @@ def measure(count: int, per_task: int, folder: Path) -> dict[str, Any]:
         "completions": progress.completions,
         "requests": len(every),
         "hours_searched": round(clock / 3600, 2),
+        "completions_under_way": round(busy_completions(model.busy), 1),
+        "completions_under_way_at_most": model.most_completions,
         "idle_percent": round(100 * idle_share(model.starts, model.ends), 2),
         "times_faster_than_rounds": round(rounds / clock, 2),
         "times_faster_at_most": round(rounds * IN_FLIGHT / sum(every), 2),
@@ -252,10 +273,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tasks", type=int, default=400)
     parser.add_argument("--programs", type=int, default=600, help="of each task (600: 240,000 in all)")
+    parser.add_argument("--completions", type=int, help="an endpoint with so many places (default: 64 requests)")
+    parser.add_argument("--single", action="store_true", help="one completion a request")
     parser.add_argument("--folder", help="where the archive is made (default: a temporary folder)")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=given.folder) as folder:
-        print(json.dumps(measure(given.tasks, given.programs, Path(folder)), indent=1))
+        print(json.dumps(measure(given.tasks, given.programs, Path(folder), given.completions, given.single), indent=1))
 
 
 if __name__ == "__main__":

@@ -83,6 +83,7 @@ class Requests:
         drawing: how replies are drawn.
         sizes: n of each request that is recorded, by its key.
         note: called with a place and attempts there, and whether they were just made.
+        ended: called with a place and the number of completions there that have come, or will not come.
         enough: asked before each call to a model that gives one completion at a time; once it is so, none is sent.
     """
 
@@ -93,6 +94,7 @@ class Requests:
     judge: Judge
     sizes: Mapping[str, int]
     note: Callable[[Place, Sequence[Attempt], bool], None]
+    ended: Callable[[Place, int], None]
     enough: Callable[[], bool]
     inputs: list[Any] = field(init=False)
     input_hashes: list[bytes] = field(init=False)
@@ -116,6 +118,7 @@ class Requests:
         pending = self.bench.archive.pending(self.judge, key)
         if attempts:
             self.note(place, attempts, False)
+            self.ended(place, len(attempts))
         held = {_position(attempt) for attempt in attempts} | pending.keys()
         missing = [position for position in range(self.sizes[key]) if position not in held]
         return Recorded(self.bench.archive.parents(self.task.content_hash, key), attempts, pending, missing)
@@ -175,6 +178,7 @@ class Requests:
             prompt, len(positions), self.drawing, seed, chain, lambda: self.cut() or bench.progress.stop()
         )
         if reply is None:
+            self.ended(place, len(positions))
             return None
         records = {}
         for position, completion in zip(positions, reply.completions, strict=True):
@@ -205,6 +209,7 @@ class Requests:
             attempts.append(self.judge.attempt(request, position, record))
         if attempts:
             self.note(place, attempts, True)
+            self.ended(place, len(attempts))
         return attempts
 
     async def _outcomes(self, program: Program) -> tuple[Outcome, ...]:

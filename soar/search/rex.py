@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,14 @@ class Candidate(Protocol):
     def solved(self) -> tuple[bool, ...]:
         """For each example whether it is solved."""
         ...
+
+
+class Entry(NamedTuple):
+    """What the pools of a search keep of an attempt: the rest is in the archive, thousands of times larger."""
+
+    key: str
+    train_accuracy: float
+    solved: tuple[bool, ...]
 
 
 C = TypeVar("C", bound=Candidate)

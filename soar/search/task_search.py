@@ -5,23 +5,24 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Coroutine, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import NamedTuple
 
 from soar.models.base import Prompt, Sampling
 from soar.program import Attempt, Phase
 from soar.prompting import PromptSet
 from soar.records import Judge, request_key
+from soar.search.flow import Flow, refining_ahead
 from soar.search.keys import keyed_rng
 from soar.search.requests import Bench, Place, Recorded, Requests
-from soar.search.rex import Selector
+from soar.search.rex import Entry, Selector
 from soar.search.selectors import make_selector
 from soar.search.showing import Showing, Shown
 from soar.search.solved import SolvedSteps
 from soar.task import Task
 
 SAMPLING_AHEAD = 4  # sampling requests under way for one task
-DEPTH = 8  # requests of an island that follow one another, at least, before any of them overlap
-MOST_AHEAD = 4  # requests of an island under way
+LATE_SAMPLES, LATE_REFINEMENTS = 8, 4  # one of so many may come late, see `Flow`
 
 
 def request_sizes(
@@ -42,24 +43,6 @@ def request_sizes(
 def island_budget(total: int, islands: int, island: int) -> int:
     """Return an island's share of `total`: shares differ by at most one."""
     return total // islands + (island < total % islands)
-
-
-def refining_ahead(refinements: int, islands: int, size: int) -> int:
-    """Return how many requests of an island may be under way at once, so that few tasks keep a model busy.
-
-    Each is then chosen without the results of those just before: so they overlap only where an island has so many that
-    its line of refinements stays long. It depends on what is asked for, never on the model or on other tasks.
-    """
-    steps = refinements // islands // size
-    return min(max(steps // DEPTH, 1), MOST_AHEAD)
-
-
-class Entry(NamedTuple):
-    """What the pools of a search keep of an attempt: the rest is in the archive, thousands of times larger."""
-
-    key: str
-    train_accuracy: float
-    solved: tuple[bool, ...]
 
 
 class Done(NamedTuple):
@@ -95,6 +78,8 @@ class TaskSearch:
     best: float = 0.0
     solving: int = 0
     at_hand: int = 0  # attempts that solve all examples, recorded before
+    flow: Flow | None = None
+    late: list[asyncio.Task[Done | None]] = field(default_factory=list)  # sampling requests that may be under way
 
     async def search(self) -> bool:
         """Spend what the task has been granted; everything that comes of it goes to the archive.
@@ -107,9 +92,11 @@ class TaskSearch:
             self.task, self.prompt_set, self.prompt, bench.progress.dropped.get(self.task.id, 0),
             bench.asker, self.drawing.max_tokens, config.drop_examples, bench.few_shot,
         )  # fmt: skip
+        able = bench.asker.model.capabilities
+        self.flow = None if able.n or able.seed else Flow()
         begun = bench.archive.begun(self.task.content_hash, config.iteration)
         self.requests = Requests(
-            bench, self.task, self.prompt_set, self.drawing, self.judge, begun, self._note, self._enough
+            bench, self.task, self.prompt_set, self.drawing, self.judge, begun, self._note, self._ended, self._enough
         )
         if config.enough is not None:
             self.at_hand = sum(_solved(bench.archive.replay(self.judge, key)) for key in begun)
@@ -120,7 +107,7 @@ class TaskSearch:
             self.counted[None] = config.samples  # at least as many as there are requests
             steps = SolvedSteps(config.islands)
             islands = [group.create_task(self._refine(island, samples, steps)) for island in range(config.islands)]
-        return all(island.result() for island in islands)
+        return all(island.result() for island in islands) and None not in [await request for request in self.late]
 
     async def _sample(self) -> Done | None:
         """Ask the sampling prompt again and again; return what came of it, in order; None where it was stopped.
@@ -144,6 +131,12 @@ class TaskSearch:
             if solved >= wanted or self.requests.cut():
                 break
             requests.append(self.group.create_task(self._sample_once(Place("sample", None, step), n)))
+        if self.flow is not None and requests:
+            every = request_sizes(self.requests.sizes, config.iteration, "sample", None, config.samples, size)
+            asked = sum(islice(every, len(requests)))
+            await self.flow.most(None, asked, asked // LATE_SAMPLES)
+            self.late = requests
+            return None if _left(requests) else Done(self.flow.solved[None], [])
         done = [await request for request in requests]
         whole = [one for one in done if one is not None]
         if len(whole) < len(done):
@@ -170,7 +163,12 @@ class TaskSearch:
         budget = island_budget(self.refinements, config.islands, island)
         sizes = request_sizes(self.requests.sizes, config.iteration, "refine", island, budget, size)
         for step, n in enumerate(sizes):
-            if step >= ahead:
+            if self.flow is not None:
+                await self.flow.most(island, asked, size // LATE_REFINEMENTS)
+                if _left(requests):
+                    break
+                pool, solved = self.flow.entries[None] + self.flow.entries[island], self.flow.solved[island]
+            elif step >= ahead:
                 earlier = await requests[step - ahead]
                 if earlier is None:
                     break
@@ -251,17 +249,28 @@ class TaskSearch:
         shown = self.showing.refining(attempts, rng) if attempts else None
         return shown or self.showing.sampling(rng)
 
+    def _ended(self, place: Place, completions: int) -> None:
+        if self.flow is not None:
+            self.flow.end(place.island, completions)
+
     def _note(self, place: Place, attempts: Sequence[Attempt], new: bool) -> None:
         """Count attempts of a request; whoever watches sees those of earlier rounds once."""
         eligible = [attempt for attempt in attempts if attempt.eligible]
         self.completions += len(attempts)
         self.best = max([self.best, *(attempt.train_accuracy for attempt in eligible)])
         self.solving += _solved(attempts)
+        if self.flow is not None:
+            self.flow.note(place.island, attempts, _solved(attempts))
         counted = self.counted.get(place.island, 0)
         if new or place.step >= counted:
             self.bench.progress.add(self.task.id, attempts, new)
             if place.island is not None:
                 self.counted[place.island] = max(counted, place.step + 1)
+
+
+def _left(requests: Sequence[asyncio.Task[Done | None]]) -> bool:
+    """Whether one of them was not sent, because the search is stopped."""
+    return any(request.done() and request.result() is None for request in requests)
 
 
 async def _at_once(done: Done | None) -> Done | None:
