@@ -34,7 +34,7 @@ from soar.search.config import ConfigError
 from soar.task import Example, Task
 from soar.testing import ScriptedModel
 
-SIZES = {"samples": 96, "refinements": 96, "samples_per_request": 16, "workers": 2}
+SIZES = {"samples": 96, "refinements": 96, "samples_per_request": 16, "workers": 2, "early_stop": 1000}
 
 
 def mirrored(id: str, size: int) -> Task:

@@ -159,7 +159,7 @@ class TaskSearch:
         requests: list[asyncio.Task[Done | None]] = []
         size = config.refinements_per_request
         ahead = refining_ahead(config.refinements, config.islands, size)
-        solved = asked = 0
+        solved = asked = known = 0  # known: requests whose results were waited for
         budget = island_budget(self.refinements, config.islands, island)
         sizes = request_sizes(self.requests.sizes, config.iteration, "refine", island, budget, size)
         for step, n in enumerate(sizes):
@@ -174,6 +174,7 @@ class TaskSearch:
                     break
                 solved += earlier.solved
                 pool += earlier.entries
+                known += 1
                 await steps.add(island, earlier.solved)
             if samples.solved + solved * config.islands >= config.early_stop:
                 break
@@ -183,7 +184,7 @@ class TaskSearch:
             requests.append(self.group.create_task(made))
             asked += n
         done = [await request for request in requests]
-        for one in done[max(len(done) - ahead, 0) :]:
+        for one in done[known:]:
             await steps.add(island, one.solved if one else 0)
         await steps.end(island)
         return None not in done
