@@ -6,6 +6,7 @@ from pathlib import Path
 from rich.console import Console
 
 import soar
+from soar.models.prices import dollars
 from soar.search.results_view import SHOWN, results_to_rich
 from soar.testing import ScriptedModel
 from tests.search_support import make_task, script
@@ -32,4 +33,5 @@ def test_the_summary_says_what_a_solved_task_cost() -> None:
     results = soar.search(tasks, ScriptedModel([right], token_price=0.5), samples=4, refinements=0, min_p=0.05)
     summary = results.summary
     assert summary.tasks_solved == 1 and summary.cost
-    assert f"${summary.cost:.2f} (for each solved task {summary.tokens} written, ${summary.cost:.4f})" in str(results)
+    price = dollars(summary.cost)
+    assert f"{price} (for each solved task {summary.tokens} written, {price})" in str(results)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import tomllib
 from pathlib import Path
@@ -31,6 +32,13 @@ class Prices(BaseModel):
         """Return the dollars for so many tokens; `cached` are among those of the prompt."""
         cheap = self.input if self.cached is None else self.cached
         return ((prompt - cached) * self.input + cached * cheap + output * self.output) / 1e6
+
+
+def dollars(amount: float) -> str:
+    """Return an amount as text, in cents, or to two digits that count where it is less than a dollar: $0.0016."""
+    if amount == 0 or abs(amount) >= 1:
+        return f"${amount:,.2f}"
+    return f"${amount:.{max(2, 1 - math.floor(math.log10(abs(amount))))}f}"
 
 
 def known_prices(host: str, model: str) -> Prices | None:

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 from soar.models.completions import estimated_tokens
-from soar.models.prices import Prices
+from soar.models.prices import Prices, dollars
 from soar.search.asking import Asker
 from soar.search.config import SearchConfig
 from soar.search.planning import Plan, sampling
@@ -57,5 +57,4 @@ def worst_case(plan: Plan, asker: Asker, config: SearchConfig) -> WorstCase:
 
 def worst_case_text(worst: WorstCase, prices: Prices) -> str:
     """Return what a user should know before a search begins, a line."""
-    dollars = prices.cost(worst.prompt, worst.output)
-    return f"costs at most about ${dollars:,.2f}: {worst}"
+    return f"costs at most about {dollars(prices.cost(worst.prompt, worst.output))}: {worst}"

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from typing import TypeVar
 
+from soar.models.prices import dollars
 from soar.search.progress import Snapshot
 
 T = TypeVar("T")
@@ -48,7 +49,7 @@ def describe(snapshot: Snapshot) -> str:
     return (
         f"{snapshot.tasks_done}/{snapshot.tasks_total} tasks, {snapshot.solved_examples} solved on their examples, "
         f"{snapshot.completions}/{snapshot.budget} completions, {snapshot.programs_per_second:.1f} programs/s"
-        f"{'' if snapshot.cost is None else f', ${snapshot.cost:.2f}'}{left}" + events_text(snapshot.events)
+        f"{'' if snapshot.cost is None else f', {dollars(snapshot.cost)}'}{left}" + events_text(snapshot.events)
     )
 
 

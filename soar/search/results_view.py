@@ -7,6 +7,7 @@ from html import escape
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from soar.models.prices import dollars
 from soar.search.result import SearchResult
 
 if TYPE_CHECKING:
@@ -95,11 +96,11 @@ def _solved(summary: Summary) -> list[str]:
 def _spent(summary: Summary) -> str:
     """Completions, programs, tokens and cost, in all and for each task that is solved."""
     tokens = f"{summary.tokens} tokens written, {summary.prompt_tokens} read"
-    cost = "" if summary.cost is None else f", ${summary.cost:.2f}"
+    cost = "" if summary.cost is None else f", {dollars(summary.cost)}"
     each = ""
     if summary.tasks_solved:
-        dollars = "" if summary.cost is None else f", ${summary.cost / summary.tasks_solved:.4f}"
-        each = f" (for each solved task {round(summary.tokens / summary.tasks_solved)} written{dollars})"
+        price = "" if summary.cost is None else f", {dollars(summary.cost / summary.tasks_solved)}"
+        each = f" (for each solved task {round(summary.tokens / summary.tasks_solved)} written{price})"
     return (
         f"Programs that solve all examples: in {summary.examples_solved} of {summary.tasks} tasks; "
         f"{summary.completions} completions, {summary.programs} programs, {summary.parse_failures} without a program; "
