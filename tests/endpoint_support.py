@@ -47,6 +47,9 @@ class Server(ThreadingHTTPServer):
         bodies: of all requests, in the order of their arrival; `headers` likewise.
         delivered: completions that went out in replies that can be read, by their number.
         most: requests under way at once, at most.
+        gets: how often it was asked for its models.
+        content: what it answers with, instead of completions.
+        moved_to: where it says that it is, instead of answering.
     """
 
     daemon_threads = True
@@ -65,7 +68,9 @@ class Server(ThreadingHTTPServer):
         self.times: list[float] = []
         self.delivered: set[int] = set()
         self.sent: dict[str, int] = {}
-        self.serial = self.busy = self.most = 0
+        self.serial = self.busy = self.most = self.gets = 0
+        self.moved_to: str | None = None
+        self.content: bytes | None = None
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Clients that go away are none of our business."""
@@ -90,7 +95,13 @@ class Handler(BaseHTTPRequestHandler):
         """Say nothing."""
 
     def do_GET(self) -> None:
-        self._send(200, {"data": list(self.server.models)})
+        self.server.gets += 1
+        if not self.path.startswith("/v1/"):
+            self._send_bytes(404, b"404 page not found")
+        elif self.server.moved_to is not None:
+            self._send(307, {}, {"Location": self.server.moved_to})
+        else:
+            self._send(200, {"data": list(self.server.models)})
 
     def do_POST(self) -> None:
         server, body = self.server, json.loads(self.rfile.read(int(self.headers["Content-Length"])))
@@ -104,7 +115,8 @@ class Handler(BaseHTTPRequestHandler):
             server.busy += 1
             server.most = max(server.most, server.busy)
         try:
-            self._answer(server.script(body, times), body)
+            known = self.path.startswith("/v1/")
+            self._answer(server.script(body, times) if known else "404", body)
         finally:
             with server.lock:
                 server.busy -= 1
@@ -117,11 +129,13 @@ class Handler(BaseHTTPRequestHandler):
             ),
             "500": lambda: self._send(500, {"error": "oops"}),
             "502 html": lambda: self._send_bytes(502, b"<html>Bad Gateway</html>"),
+            "404": lambda: self._send_bytes(404, b"404 page not found"),
             "401": lambda: self._send(401, {"error": f"no such key: {self.headers['Authorization']}"}),
             "400": lambda: self._send(400, {"error": "I do not know this field"}),
             "too long": lambda: self._send(400, {"error": "This model's maximum context length is 10 tokens"}),
             "quota": lambda: self._send(429, {"error": {"code": "insufficient_quota"}}),
             "empty": lambda: self._send_bytes(200, b""),
+            "moved": lambda: self._send(307, {}, {"Location": self.server.moved_to or ""}),
             "no choices": lambda: self._send(200, {"choices": []}),
             "null": lambda: self._send(200, {"choices": None, "usage": None}),
         }
@@ -142,7 +156,7 @@ class Handler(BaseHTTPRequestHandler):
         reply = self.server.reply(made, body, "abort" if deed == "abort" else "stop")
         if deed == "no usage":
             del reply["usage"]
-        content = json.dumps(reply).encode()
+        content = json.dumps(reply).encode() if self.server.content is None else self.server.content
         if deed == "half":
             self._send_bytes(200, content[: len(content) // 2], length=len(content))
             self.close_connection = True

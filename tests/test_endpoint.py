@@ -14,9 +14,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from soar.models.addresses import checked_url
 from soar.models.base import Message, ModelError, Prompt, Sampling
 from soar.models.completions import Dialect, _shares, estimated_tokens, read_answer, request
-from soar.models.endpoint import Endpoint, RefusedError, checked_url
+from soar.models.endpoint import Endpoint, RefusedError
 from soar.models.pacing import EndpointLimits, Rate, next_pause, retry_after
 from tests.endpoint_support import Server, serving
 

@@ -61,8 +61,7 @@ def open_model(name: str, settings: str | Path | None = None) -> LanguageModel:
     if kind == "openai" and source:
         from soar.models.openai import OpenAIModel, load_settings
 
-        served, at, rest = source.partition("@http")
-        return OpenAIModel(served, f"http{rest}" if at else None, None if settings is None else load_settings(settings))
+        return OpenAIModel(source, settings=None if settings is None else load_settings(settings))
     near = difflib.get_close_matches(kind + colon, KINDS, n=1)
     hint = f" Did you mean '{near[0]}'?" if near else ""
     known = "'mini', 'mini:FOLDER', 'hf:NAME_OR_FOLDER', 'vllm:NAME_OR_FOLDER' or 'openai:MODEL[@URL]'"

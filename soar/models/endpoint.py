@@ -19,14 +19,14 @@ from typing import Any, TypeVar
 import httpx2
 
 from soar.events import report
+from soar.models.addresses import checked_url
 from soar.models.base import ModelError
+from soar.models.clients import checked_key, make_client, proxy_for, without_key
 from soar.models.pacing import EndpointLimits, Rate, next_pause, retry_after, wait
 
 T = TypeVar("T")
 LARGEST_REPLY = 1 << 28  # bytes
-SHORTEST_KEY = 16  # characters; shorter ones are placeholders such as EMPTY, and may occur in any text
 SHOWN = 300  # characters of what a server says about an error
-CONNECT_SECONDS = 10.0
 NO_MORE = ("insufficient_quota", "billing_hard_limit_reached")  # answered with 429, but waiting does not help
 
 
@@ -77,7 +77,8 @@ class Endpoint:
     ) -> None:
         self.url = checked_url(url)
         self.limits = limits or EndpointLimits()
-        self._key = _checked_key(key)
+        self._key = checked_key(key)
+        self._way = f" through {proxy}" if (proxy := proxy_for(self.url)) else ""
         self._jitter = jitter or random.Random()
         self._requests, self._tokens = Rate(self.limits.requests_per_minute), Rate(self.limits.tokens_per_minute)
         self._places = asyncio.Semaphore(self.limits.concurrency or sys.maxsize)
@@ -196,7 +197,9 @@ class Endpoint:
     async def _try(self, method: str, path: str, body: Mapping[str, Any] | None) -> Mapping[str, Any]:
         """Send once; return the JSON object that came back."""
         if self._client is None:
-            self._client = self._make_client()
+            self._client = make_client(
+                httpx2.AsyncClient, self.url, self._key, self.limits.timeout, self.limits.concurrency
+            )
         try:
             async with (
                 self._places,
@@ -207,7 +210,10 @@ class Endpoint:
         except TimeoutError:
             raise _Again(f"no whole reply within {self.limits.timeout:g} s") from None
         except httpx2.RequestError as error:
-            raise _Again(self._clean(f"{type(error).__name__} {error}".strip())) from None
+            reason = self._clean(f"{type(error).__name__} {error}".strip() + self._way)
+            if "CERTIFICATE_VERIFY_FAILED" in reason:
+                raise ModelError(f"{self.url}: {reason}. SSL_CERT_FILE=FILE names certificates to trust") from None
+            raise _Again(reason) from None
         if response.status_code >= 300:
             raise self._refusal(response, text, path)
         return _json_object(text)
@@ -231,47 +237,12 @@ class Endpoint:
         message = f"{self.url}/{path}: {meanings.get(status, 'refused')}: status {status} {said}"
         return RefusedError(message, status, text)
 
-    def _make_client(self) -> httpx2.AsyncClient:
-        headers = {"Authorization": f"Bearer {self._key}"} if self._key else {}
-        count = self.limits.concurrency
-        return httpx2.AsyncClient(
-            headers=headers,
-            timeout=httpx2.Timeout(self.limits.timeout, connect=min(CONNECT_SECONDS, self.limits.timeout)),
-            limits=httpx2.Limits(max_connections=count, max_keepalive_connections=count),
-        )
-
     def _clean(self, text: str) -> str:
         """Take the key out of what a server says."""
-        return text.replace(self._key, "[key]") if self._key and len(self._key) >= SHORTEST_KEY else text
+        return without_key(text, self._key)
 
 
 HINT = "The same command goes on from what is recorded once the server answers again."
-
-
-def checked_url(url: str) -> str:
-    """Return a base URL without the last slash.
-
-    Raises:
-        ModelError: no http address, or one that holds what should be kept secret; that part is not shown.
-    """
-    try:
-        parsed = httpx2.URL(url.strip())
-    except httpx2.InvalidURL:
-        raise ModelError("no address that can be read; give one like http://localhost:8000/v1") from None
-    if parsed.userinfo or parsed.query or parsed.fragment:
-        raise ModelError(
-            "an address is recorded, so it may hold no user, password or query: give a key as OPENAI_API_KEY"
-        )
-    if parsed.scheme not in ("http", "https") or not parsed.host:
-        raise ModelError(f"not an address: {url!r}; give one like http://localhost:8000/v1")
-    return str(parsed).rstrip("/")
-
-
-def _checked_key(key: str | None) -> str | None:
-    key = (key or "").strip()
-    if not all("!" <= letter <= "~" for letter in key):
-        raise ModelError("the key holds characters that no key has (spaces, line breaks or others): set it anew")
-    return key or None
 
 
 def _json_object(text: str) -> Mapping[str, Any]:

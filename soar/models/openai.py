@@ -7,7 +7,6 @@ What it understands is declared by kind, told from its address and its list of m
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import json
 import os
 import tomllib
@@ -20,9 +19,11 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from soar.events import report
+from soar.models.addresses import checked_url, split_name
 from soar.models.base import Capabilities, Completion, ModelError, Prompt, Reply, Sampling
+from soar.models.clients import tell_who_reads
 from soar.models.completions import Answer, Dialect, Usage, estimated_tokens, read_answer, request
-from soar.models.endpoint import Endpoint, NoAnswerError, RefusedError, checked_url
+from soar.models.endpoint import Endpoint, NoAnswerError, RefusedError
 from soar.models.pacing import EndpointLimits, wanted_while
 from soar.models.prices import Prices, known_prices
 from soar.search.keys import keyed_seed
@@ -85,8 +86,8 @@ class OpenAIModel:
     """A model behind an endpoint.
 
     Args:
-        model: its name there.
-        url: base URL; None: OPENAI_BASE_URL, or OpenAI's own.
+        model: its name there, or with url None also NAME@http://host:port/v1.
+        url: base URL; None: the one in `model`, else OPENAI_BASE_URL, or OpenAI's own.
         settings: see there.
 
     Attributes:
@@ -100,10 +101,12 @@ class OpenAIModel:
 
     def __init__(self, model: str, url: str | None = None, settings: ModelSettings | None = None) -> None:
         settings = settings or ModelSettings()
-        given = url or os.environ.get("OPENAI_BASE_URL") or OPENAI
+        if url is None:
+            model, url = split_name("openai", model, "/v1")
         self.served, self.settings = model, settings
         self.adapter: str | None = None
-        address = checked_url(given)
+        base = os.environ.get("OPENAI_BASE_URL")
+        address = checked_url(url or base or OPENAI, "" if url or not base else "OPENAI_BASE_URL")
         self.name = f"openai:{model}" if address == OPENAI else f"openai:{model}@{address}"
         if settings.fields:
             self.name += " " + json.dumps(dict(settings.fields), sort_keys=True)
@@ -111,6 +114,7 @@ class OpenAIModel:
         if address == OPENAI and not key:
             raise ModelError(f"{self.name} needs a key: export {settings.key_variable}=...")
         self.endpoint = Endpoint(address, key, settings.limits)
+        tell_who_reads(address, key)
         with ExitStack() as undo:
             undo.callback(self.endpoint.close)
             kind, window = _look(self.endpoint, model)
@@ -119,8 +123,6 @@ class OpenAIModel:
         self.prices = settings.prices or known_prices(urlsplit(address).hostname or "", model)
         self.capabilities = self._capabilities(settings.context_length or window)
         self._said: set[str] = set()
-        if key and address.startswith("http:") and not _is_local(address):
-            report("key sent unencrypted", f"{address} is not https")
 
     def _capabilities(self, window: int | None) -> Capabilities:
         known = self.dialect
@@ -221,11 +223,3 @@ def _look(endpoint: Endpoint, model: str) -> tuple[str, int | None]:
         raise ModelError(f"{endpoint.url} serves {names or 'no model'}, not {model!r}")
     window = None if mine is None else mine.get("max_model_len") or (mine.get("meta") or {}).get("n_ctx")
     return kind, window if isinstance(window, int) else None
-
-
-def _is_local(address: str) -> bool:
-    host = urlsplit(address).hostname or ""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

@@ -20,9 +20,11 @@ from pathlib import Path
 from typing import Any
 
 from soar.events import report
+from soar.models.addresses import checked_url
 from soar.models.base import Capabilities, ModelError, Prompt, Reply, Sampling, prompt_set_of
+from soar.models.clients import tell_who_reads
 from soar.models.completions import Answer, read_answer
-from soar.models.endpoint import Endpoint, checked_url
+from soar.models.endpoint import Endpoint
 from soar.models.merged import write_merged
 from soar.models.pacing import EndpointLimits
 from soar.models.tokens import encode_prompt
@@ -70,6 +72,8 @@ class VllmModel:
         self.server = None if parsed.address else Server()
         key = os.environ.get("VLLM_API_KEY")
         self.api = self.server.api if self.server else Api(checked_url(str(parsed.address)).removesuffix("/v1"), key)
+        if self.server is None:
+            tell_who_reads(self.api.url, self.api.key)
         self.served = self.base = self.source if self.server else self.api.base_model(self.source)
 
     @cached_property

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import urllib.error
-import urllib.parse
-import urllib.request
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import httpx2
+
 from soar.models.base import ModelError
+from soar.models.clients import checked_key, make_client, proxy_for, without_key
 
 
 class Api:
@@ -21,10 +21,7 @@ class Api:
     """
 
     def __init__(self, url: str, key: str | None) -> None:
-        self.url, self.key = url, key
-        local = urllib.parse.urlsplit(url).hostname in ("127.0.0.1", "localhost", "::1")
-        handlers = [urllib.request.ProxyHandler({})] if local else []
-        self.opener = urllib.request.build_opener(*handlers)
+        self.url, self.key = url, checked_key(key)
 
     def ask(
         self, path: str, body: Mapping[str, Any] | None = None, timeout: float = 600, rank: int | None = None
@@ -34,22 +31,34 @@ class Api:
         Raises:
             ModelError: no answer, or an error; says what the server said.
         """
-        headers = {"Content-Type": "application/json"}
-        if self.key:
-            headers["Authorization"] = f"Bearer {self.key}"
-        if rank is not None:
-            headers["X-data-parallel-rank"] = str(rank)
-        data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(self.url + path, data, headers)
+        headers = {} if rank is None else {"X-data-parallel-rank": str(rank)}
+        way = f" through {proxy}" if (proxy := proxy_for(self.url)) else ""
         try:
-            with self.opener.open(request, timeout=timeout) as response:
-                answer: str = response.read().decode(errors="replace")
-        except urllib.error.HTTPError as error:
-            said = " ".join(error.read().decode(errors="replace").split())[:500]
-            raise ModelError(f"{self.url}{path} answered with status {error.code}: {said}") from None
-        except (OSError, ValueError) as error:
-            raise ModelError(f"{self.url}{path} gave no answer: {error}") from None
-        return answer
+            with make_client(httpx2.Client, self.url, self.key, timeout) as client:
+                method = "GET" if body is None else "POST"
+                response = client.request(method, self.url + path, json=body, headers=headers)
+        except httpx2.RequestError as error:
+            raise ModelError(f"{self.url}{path} gave no answer: {type(error).__name__} {error}{way}") from None
+        text = without_key(response.text, self.key)
+        if response.status_code >= 300:
+            raise ModelError(
+                f"{self.url}{path} answered with status {response.status_code}: {' '.join(text.split())[:500]}"
+            )
+        return text
+
+    def _read(self, path: str, field: str, body: Mapping[str, Any] | None = None, rank: int | None = None) -> Any:
+        """Return what an answer holds in `field`.
+
+        Raises:
+            ModelError: no answer, or another one than vLLM gives.
+        """
+        text = self.ask(path, body, timeout=600 if body else 60, rank=rank)
+        try:
+            return json.loads(text)[field]
+        except (ValueError, KeyError, TypeError):
+            raise ModelError(
+                f"{self.url}{path} answers, but not as vLLM does: {' '.join(text.split())[:500]}"
+            ) from None
 
     def healthy(self) -> bool:
         """Tell whether the server is ready and takes our key."""
@@ -63,13 +72,13 @@ class Api:
     def prompt_logprobs(self, model: str, ids: Sequence[int], rank: int | None = None) -> list[float]:
         """Return the log-probability of each token but the first, computed anew by the served `model`."""
         body = {"model": model, "prompt": list(ids), "max_tokens": 1, "temperature": 0, "prompt_logprobs": 0}
-        choice = json.loads(self.ask("/v1/completions", body, rank=rank))["choices"][0]
+        choice = self._read("/v1/completions", "choices", body, rank)[0]
         given = choice["prompt_logprobs"][1:]
         return [found[str(id)]["logprob"] for id, found in zip(ids[1:], given, strict=True)]
 
     def cards(self) -> list[dict[str, Any]]:
         """Return what the server says of each model it serves, adapters included."""
-        cards: list[dict[str, Any]] = json.loads(self.ask("/v1/models", timeout=30))["data"]
+        cards: list[dict[str, Any]] = self._read("/v1/models", "data")
         return cards
 
     def base_model(self, source: str) -> str:
@@ -79,6 +88,8 @@ class Api:
             ModelError: no answer, no vLLM, or another model.
         """
         bases = [card for card in self.cards() if not card.get("parent")]
+        if not bases:
+            raise ModelError(f"the server at {self.url} serves no model")
         if any(card.get("owned_by") != "vllm" for card in bases):
             raise ModelError(f"the server at {self.url} is not vLLM: ask it as openai:MODEL@{self.url}/v1")
         served = [str(card["id"]) for card in bases]
@@ -88,7 +99,7 @@ class Api:
 
     def loads_adapters(self) -> bool:
         """Tell whether the server was started with VLLM_ALLOW_RUNTIME_LORA_UPDATING=1."""
-        return "/v1/load_lora_adapter" in json.loads(self.ask("/openapi.json", timeout=60))["paths"]
+        return "/v1/load_lora_adapter" in self._read("/openapi.json", "paths")
 
     def load(self, name: str, path: str) -> None:
         """Load the adapter in folder `path` as `name`, on all replicas."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+from soar.models.addresses import EXPLICIT, split_name
 from soar.models.base import ModelError
 
 MERGE = "--merge"
@@ -42,17 +43,20 @@ class VllmName:
         """Read NAME, NAME --option value ..., or NAME@http://host:port; a NAME with spaces stands in quotes.
 
         Raises:
-            ModelError: an address and options at once, or no name.
+            ModelError: an address and options at once, no name, or an address without http:// or https://.
         """
-        words, at, address = text.partition("@http")
-        parts = [words] if words and Path(words).is_dir() else shlex.split(words)
+        words, *address = EXPLICIT.split(text.strip(), maxsplit=1)
+        folder = bool(words) and Path(words).is_dir()
+        parts = [words] if folder else shlex.split(words)
         if not parts or parts[0].startswith("-"):
             raise ModelError(f"vllm:{text} names no model: give vllm:NAME_OR_FOLDER, and options after it")
-        if at and parts[1:]:
+        if not (folder or address):
+            split_name("vllm", parts[0])
+        if address and parts[1:]:
             raise ModelError(f"vllm:{text}: options are for a server that soar starts; this one runs already")
         options = tuple(word for word in parts[1:] if word != MERGE)
         name = " ".join(["vllm:" + parts[0], *map(shlex.quote, _lasting(options))])
-        return cls(parts[0], options, MERGE in parts, at[1:] + address if at else None, name)
+        return cls(parts[0], options, MERGE in parts, address[0] if address else None, name)
 
 
 def option(options: Sequence[str], *names: str) -> str | None:
