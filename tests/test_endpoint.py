@@ -81,7 +81,7 @@ def test_what_is_refused_is_not_sent_again(deed: str, says: str) -> None:
         with pytest.raises(RefusedError, match=says) as caught:
             asyncio.run(ask(endpoint))
         assert len(server.bodies) == 1
-        assert KEY not in str(caught.value) + caught.value.said + repr(caught.value) + repr(endpoint)
+        assert KEY not in str(caught.value) + str(caught.value.said) + repr(caught.value) + repr(endpoint)
         assert server.headers[0]["Authorization"] == f"Bearer {KEY}"
 
 

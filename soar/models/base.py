@@ -82,7 +82,7 @@ class Reply:
 
     Attributes:
         completions: one per completion asked for.
-        prompt_tokens: length of the prompt.
+        prompt_tokens: read by the model: the prompt's length, as often as it was sent.
         cost: what the request cost in US dollars; None where that is unknown.
     """
 

@@ -6,6 +6,7 @@ understand are sent: strict ones refuse a request for one field too many, others
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,11 +15,23 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from soar.models.base import Completion, ModelError, Prompt, Sampling
+from soar.models.complaints import shown
 from soar.models.endpoint import BrokenReplyError
 
 # What tokenizers of today's models split text into before they merge: short words with the space before them, up to
 # three digits, runs of signs, white space, foreign letters. A digit of a grid is a token, and so is the space after it.
 PIECES = re.compile(r" ?[A-Za-z]{1,8}|[0-9]{1,3}| ?[!-/:-@\[-`{-~]{1,3}|\s+|[^\x00-\x7f]")
+# Why completions end, in the words of many servers.
+ENDED = {"stop", "eos", "eos_token", "end_turn", "stop_sequence"}
+CUT = {"length", "max_tokens", "max_output_tokens", "model_length", "model_context_window_exceeded"}
+BROKEN_OFF = {"abort", "error", "cancelled", "insufficient_system_resource", "network_error"}
+# Lines of a settings file for fields of a request that a server refuses.
+REMEDIES = {field: f"{field} = false in [dialect]" for field in ("temperature", "n", "min_p", "seed", "logprobs")} | {
+    "max_tokens": 'limit = "max_completion_tokens" in [dialect]',
+    "max_completion_tokens": 'limit = "max_tokens" in [dialect]',
+    "continue_final_message": 'prefill = "assistant" in [dialect]',
+    "add_generation_prompt": 'prefill = "assistant" in [dialect]',
+}
 
 
 class Dialect(BaseModel):
@@ -31,6 +44,7 @@ class Dialect(BaseModel):
         logprobs: log-probabilities of the drawn tokens.
         prefill: how a chat's reply is made to begin with given text: "continue" (vLLM's and SGLang's
             continue_final_message), "assistant" (a last message of the assistant is gone on with), or None: not at all.
+        temperature: takes a temperature; models that think often take their own only.
         system_role: knows the system role.
         completions: has `completions`, for raw prompts.
         limit: name of the field for the longest reply in chats.
@@ -44,6 +58,7 @@ class Dialect(BaseModel):
     seed: bool = False
     logprobs: bool = False
     prefill: Literal["continue", "assistant"] | None = None
+    temperature: bool = True
     system_role: bool = True
     completions: bool = True
     limit: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
@@ -62,10 +77,11 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Completions of one reply, as many as it held, and its tokens."""
+    """Completions of one reply, as many as it held, its tokens, and reasons to end that are none of the usual ones."""
 
     completions: tuple[Completion, ...]
     usage: Usage
+    unusual: tuple[str, ...] = ()
 
 
 def request(
@@ -79,8 +95,9 @@ def request(
     Raises:
         ModelError: the prompt asks for what the endpoint does not have.
     """
-    body: dict[str, Any] = {**dialect.neutral, **extra, "model": model, "temperature": sampling.temperature}
+    body: dict[str, Any] = {**dialect.neutral, **extra, "model": model}
     for field, known, value in (
+        ("temperature", dialect.temperature, sampling.temperature),
         ("n", dialect.n and n > 1, n),
         ("min_p", dialect.min_p and sampling.temperature > 0, sampling.min_p),
         ("seed", dialect.seed, seed),
@@ -107,28 +124,65 @@ def read_answer(reply: Mapping[str, Any], prompt: Prompt, n: int) -> Answer:
     """Return the first `n` completions of a reply, or as many as it has.
 
     Where the reply counts no tokens, they are estimated. Tokens of several completions are their
-    log-probabilities' count, or else the reply's total, shared out by length.
+    log-probabilities' count, or else the reply's total, shared out by length. Completions that the server broke off are
+    left out.
 
     Raises:
-        BrokenReplyError: there is no completion in it.
+        BrokenReplyError: there is no completion in it; shows what is there instead.
     """
+    given = reply.get("choices")
+    if not isinstance(given, list) or not given:
+        raise BrokenReplyError(f"no completion in it: {shown(json.dumps(reply))}")
     try:
-        choices = sorted(reply["choices"], key=lambda choice: choice.get("index") or 0)
+        ordered = sorted(given, key=lambda choice: choice.get("index") or 0)
+        choices = [choice for choice in ordered if _reason(choice) not in BROKEN_OFF]
         texts = [_text(choice, prompt.prefill) for choice in choices]
-        reasons = [choice.get("finish_reason") for choice in choices]
         logprobs = [_logprobs(choice) for choice in choices]
         usage = _usage(reply.get("usage"), prompt, texts)
     except (KeyError, TypeError, AttributeError, ValueError) as error:
-        raise BrokenReplyError(f"{type(error).__name__} {error}") from None
-    if not texts or set(reasons) & {"abort", "error"}:
-        raise BrokenReplyError("no completion in it" if not texts else "a completion was broken off by the server")
+        raise BrokenReplyError(f"{type(error).__name__} {error}: {shown(json.dumps(reply))}") from None
+    if not choices:
+        raise BrokenReplyError(f"a completion was broken off by the server: {shown(json.dumps(given))}")
     counts = [len(one) for one in logprobs if one is not None]
     tokens = counts if len(counts) == len(texts) else _shares(usage.completions, [len(text) for text in texts])
+    reasons = [_reason(choice) for choice in choices]
     completions = [
-        Completion(text, count, "length" if reason == "length" else "stop", None if one is None else sum(one))
+        Completion(text, count, "length" if reason in CUT else "stop", None if one is None else sum(one))
         for text, count, reason, one in zip(texts, tokens, reasons, logprobs, strict=True)
     ]
-    return Answer(tuple(completions[:n]), usage)
+    unusual = tuple(reason for reason in reasons[:n] if reason not in CUT | ENDED)
+    return Answer(tuple(completions[:n]), usage, unusual)
+
+
+def remedy(body: Mapping[str, Any], said: str) -> str | None:
+    """Return the settings that leave out what a server refused: the fields of `body` that it names; None without any.
+
+    Args:
+        body: of the request.
+        said: what the server said.
+    """
+    found = [line for field, line in REMEDIES.items() if field in body and _named(field, said)]
+    found += [
+        f"neutral = {{}} in [dialect], or no {field} in [fields]"
+        for field in body.keys() - REMEDIES.keys() - {"model", "messages", "prompt"}
+        if _named(field, said)
+    ]
+    if any(message["role"] == "system" for message in body.get("messages", ())) and "system" in said.lower():
+        found.append("system_role = false in [dialect]")
+    return "In a settings file: " + "; ".join(found) if found else None
+
+
+def _named(field: str, said: str) -> bool:
+    """Whether an error names a field; short ones only count in quotes."""
+    quoted = rf"['\"`]{field}\\?['\"`]"
+    return re.search(quoted if len(field) < 4 else rf"\b{field}\b", said) is not None
+
+
+def _reason(choice: Mapping[str, Any]) -> str:
+    """Why a completion ended, in the server's words."""
+    if choice.get("error"):
+        return "error"
+    return str(choice.get("finish_reason") or "stop").lower()
 
 
 def _text(choice: Mapping[str, Any], prefill: str) -> str:
@@ -136,7 +190,7 @@ def _text(choice: Mapping[str, Any], prefill: str) -> str:
     if "message" not in choice:
         return str(choice["text"])
     message = choice["message"]
-    content = message.get("content") or ""
+    content = message.get("content") or message.get("refusal") or ""
     if not isinstance(content, str):
         content = "".join(part.get("text") or "" for part in content)
     content = content.removeprefix(prefill)  # some endpoints repeat it

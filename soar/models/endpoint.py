@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import random
+import re
 import sys
 import threading
 import time
@@ -22,12 +23,11 @@ from soar.events import report
 from soar.models.addresses import checked_url
 from soar.models.base import ModelError
 from soar.models.clients import checked_key, make_client, proxy_for, without_key
+from soar.models.complaints import BUSY, SHOWN, Complaint, complaint_in, complaint_of
 from soar.models.pacing import EndpointLimits, Rate, next_pause, retry_after, wait
 
 T = TypeVar("T")
 LARGEST_REPLY = 1 << 28  # bytes
-SHOWN = 300  # characters of what a server says about an error
-NO_MORE = ("insufficient_quota", "billing_hard_limit_reached")  # answered with 429, but waiting does not help
 
 
 class BrokenReplyError(Exception):
@@ -37,9 +37,9 @@ class BrokenReplyError(Exception):
 class RefusedError(ModelError):
     """The server will not answer this request, however often it is sent; `said` is what it gave as reason."""
 
-    def __init__(self, message: str, status: int, said: str) -> None:
+    def __init__(self, message: str, said: Complaint) -> None:
         super().__init__(message)
-        self.status, self.said = status, said
+        self.status, self.said = said.status, said
 
 
 class NoAnswerError(ModelError):
@@ -55,7 +55,7 @@ class _Again(Exception):
 
     def __init__(self, reason: str, pause: float | None = None, status: int | None = None) -> None:
         super().__init__(reason)
-        self.pause, self.status, self.busy = pause, status, status == 429
+        self.pause, self.status, self.busy = pause, status, status == BUSY
 
 
 class Endpoint:
@@ -66,6 +66,7 @@ class Endpoint:
         key: sent as bearer token; it stands in no error and in no reply.
         limits: see there.
         jitter: draws the pauses between tries.
+        key_name: what a user sets to give another key, for errors.
     """
 
     def __init__(
@@ -74,10 +75,11 @@ class Endpoint:
         key: str | None = None,
         limits: EndpointLimits | None = None,
         jitter: random.Random | None = None,
+        key_name: str = "OPENAI_API_KEY",
     ) -> None:
         self.url = checked_url(url)
         self.limits = limits or EndpointLimits()
-        self._key = checked_key(key)
+        self._key, self.key_name = checked_key(key), key_name
         self._way = f" through {proxy}" if (proxy := proxy_for(self.url)) else ""
         self._jitter = jitter or random.Random()
         self._requests, self._tokens = Rate(self.limits.requests_per_minute), Rate(self.limits.tokens_per_minute)
@@ -215,8 +217,11 @@ class Endpoint:
                 raise ModelError(f"{self.url}: {reason}. SSL_CERT_FILE=FILE names certificates to trust") from None
             raise _Again(reason) from None
         if response.status_code >= 300:
-            raise self._refusal(response, text, path)
-        return _json_object(text)
+            raise self._refusal(complaint_of(response.status_code, text), response, path)
+        reply = _json_object(text, self._hint())
+        if (complaint := complaint_in(reply)) is not None:
+            raise self._refusal(complaint, response, path)
+        return reply
 
     async def _content(self, response: httpx2.Response) -> str:
         parts, size = [], 0
@@ -227,15 +232,20 @@ class Endpoint:
             parts.append(part)
         return self._clean(b"".join(parts).decode(errors="replace"))
 
-    def _refusal(self, response: httpx2.Response, text: str, path: str) -> Exception:
-        """What to make of a status that is an error."""
-        status, said = response.status_code, " ".join(text.split())[:SHOWN]
-        busy = status == 429 and not any(word in text for word in NO_MORE)
-        if busy or status in (408, 409) or status >= 500:
-            return _Again(f"status {status} {said}".strip(), retry_after(response.headers), status)
-        meanings = {401: "the key is missing or wrong (OPENAI_API_KEY)", 404: "no such model or path"}
-        message = f"{self.url}/{path}: {meanings.get(status, 'refused')}: status {status} {said}"
-        return RefusedError(message, status, text)
+    def _refusal(self, said: Complaint, response: httpx2.Response, path: str) -> Exception:
+        """What to make of an error that the server tells."""
+        if said.again:
+            return _Again(str(said), retry_after(response.headers), said.status)
+        meanings = {401: f"the key is missing or wrong ({self.key_name})", 404: "no such model or path"}
+        if response.is_redirect:
+            meanings[said.status] = f"it has moved to {self._clean(response.headers['Location'])}, give that address"
+        hint = self._hint() if said.status in (200, 404, 405) and not said.too_long else ""
+        return RefusedError(f"{self.url}/{path}: {meanings.get(said.status, 'refused')}: {said}{hint}", said)
+
+    def _hint(self) -> str:
+        """What may be wrong with an address where nobody knows the paths below it."""
+        versioned = re.search(r"/v\d", httpx2.URL(self.url).path)
+        return "" if versioned else f". Most servers are asked at an address that ends in /v1: try {self.url}/v1"
 
     def _clean(self, text: str) -> str:
         """Take the key out of what a server says."""
@@ -245,13 +255,13 @@ class Endpoint:
 HINT = "The same command goes on from what is recorded once the server answers again."
 
 
-def _json_object(text: str) -> Mapping[str, Any]:
+def _json_object(text: str, hint: str) -> Mapping[str, Any]:
     try:
         reply = json.loads(text)
     except (ValueError, RecursionError):
-        raise _Again(f"no JSON, or half of it: {text[-SHOWN:]!r}") from None
+        raise _Again(f"no JSON, or half of it: {text[-SHOWN:]!r}{hint}") from None
     if not isinstance(reply, dict):
-        raise _Again(f"no JSON object: {text[:SHOWN]!r}")
+        raise _Again(f"no JSON object: {text[:SHOWN]!r}{hint}")
     return reply
 
 

@@ -22,7 +22,7 @@ from soar.events import report
 from soar.models.addresses import checked_url, split_name
 from soar.models.base import Capabilities, Completion, ModelError, Prompt, Reply, Sampling
 from soar.models.clients import tell_who_reads
-from soar.models.completions import Answer, Dialect, Usage, estimated_tokens, read_answer, request
+from soar.models.completions import Answer, Dialect, Usage, estimated_tokens, read_answer, remedy, request
 from soar.models.endpoint import Endpoint, NoAnswerError, RefusedError
 from soar.models.pacing import EndpointLimits, wanted_while
 from soar.models.prices import Prices, known_prices
@@ -42,7 +42,6 @@ DIALECTS = {
     "ollama": Dialect(seed=True, neutral={"top_p": 1.0}),
     "unknown": Dialect(),
 }
-TOO_LONG = ("context_length_exceeded", "maximum context length", "context length", "context size", "too many tokens")
 
 
 class ModelSettings(BaseModel):
@@ -113,7 +112,8 @@ class OpenAIModel:
         key = os.environ.get(settings.key_variable) if settings.key_variable else None
         if address == OPENAI and not key:
             raise ModelError(f"{self.name} needs a key: export {settings.key_variable}=...")
-        self.endpoint = Endpoint(address, key, settings.limits)
+        key_name = settings.key_variable or "settings without a key_variable send none"
+        self.endpoint = Endpoint(address, key, settings.limits, key_name=key_name)
         tell_who_reads(address, key)
         with ExitStack() as undo:
             undo.callback(self.endpoint.close)
@@ -147,13 +147,13 @@ class OpenAIModel:
                 with wanted_while():  # what came is paid for, and is kept only with the rest
                     answers += await asyncio.gather(*(self._ask(prompt, 1, sampling, one) for one in seeds))
         except RefusedError as error:
-            if not any(words in error.said.lower() for words in TOO_LONG):
-                hint = ". [dialect] in a settings file says what may be sent" if error.status in (400, 422) else ""
-                raise RefusedError(f"{error}{hint}", error.status, error.said) from None
+            if not error.said.too_long:
+                raise
             report("prompt too long for the server", str(error))
             return Reply((Completion("", 0, "length"),) * n, estimated_tokens(prompt.text), self._cost([]))
         completions = tuple(completion for answer in answers for completion in answer.completions)
-        return Reply(completions, answers[0].usage.prompt, self._cost([answer.usage for answer in answers]))
+        read = sum(answer.usage.prompt for answer in answers)
+        return Reply(completions, read, self._cost([answer.usage for answer in answers]))
 
     async def first_answer(self, prompt: Prompt, n: int, sampling: Sampling, seed: int) -> Reply:
         """Return what one request gives, which may be fewer than `n` completions."""
@@ -164,10 +164,22 @@ class OpenAIModel:
         """Send one request; the answer may have fewer completions than `n`, but not none."""
         path, body = request(self.served, prompt, n, sampling, seed, self.dialect, self.settings.fields)
         announced = estimated_tokens(prompt.text) + n * sampling.max_tokens
-        answer = await self.endpoint.post(path, body, lambda reply: read_answer(reply, prompt, n), announced)
+        try:
+            answer = await self.endpoint.post(path, body, lambda reply: read_answer(reply, prompt, n), announced)
+        except RefusedError as error:
+            if error.said.too_long or error.said.status not in (200, 400, 422):
+                raise
+            hint = remedy(body, error.said.text)
+            if hint is None and error.said.status != 200:
+                hint = f"[dialect] and [fields] in a settings file decide what is sent: {', '.join(sorted(body))}"
+            raise RefusedError(f"{error}. {hint}" if hint else str(error), error.said) from None
         self.endpoint.return_tokens(announced - answer.usage.prompt - answer.usage.completions)
         if answer.usage.estimated:
             self._say("tokens estimated", f"{self.endpoint.url} does not count them")
+        if not self.dialect.temperature:
+            self._say("temperature not sent", f"{self.name} draws tokens in its own way")
+        for reason in answer.unusual:
+            report("reply ended in an unusual way", f"{self.name} gave the finish reason {reason}")
         return answer
 
     def _cost(self, usages: Sequence[Usage]) -> float | None:
@@ -205,7 +217,7 @@ def _look(endpoint: Endpoint, model: str) -> tuple[str, int | None]:
     try:
         listed = endpoint.get("models").get("data")
     except RefusedError as error:
-        if error.status == 401:
+        if error.status == 401 or 300 <= error.status < 400:
             raise
         return "unknown", None  # some have no such list
     except NoAnswerError as error:

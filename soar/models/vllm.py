@@ -24,7 +24,7 @@ from soar.models.addresses import checked_url
 from soar.models.base import Capabilities, ModelError, Prompt, Reply, Sampling, prompt_set_of
 from soar.models.clients import tell_who_reads
 from soar.models.completions import Answer, read_answer
-from soar.models.endpoint import Endpoint
+from soar.models.endpoint import BrokenReplyError, Endpoint
 from soar.models.merged import write_merged
 from soar.models.pacing import EndpointLimits
 from soar.models.tokens import encode_prompt
@@ -93,7 +93,7 @@ class VllmModel:
         """What completions are asked of."""
         retries = 1 if self.server else 6  # what a server of one's own does not answer, a new one may
         limits = EndpointLimits(concurrency=self._concurrency(), timeout=TIMEOUT, retries=retries)
-        return Endpoint(self.api.url + "/v1", self.api.key, limits)
+        return Endpoint(self.api.url + "/v1", self.api.key, limits, key_name="VLLM_API_KEY")
 
     async def complete(self, prompt: Prompt, n: int, sampling: Sampling, seed: int) -> Reply:
         """Return `n` completions drawn with `seed`; where the server has died, from a new one."""
@@ -108,7 +108,10 @@ class VllmModel:
         }  # fmt: skip
 
         def read(reply: Mapping[str, Any]) -> Answer:
-            return read_answer(reply, prompt, drawn)
+            answer = read_answer(reply, prompt, drawn)
+            if len(answer.completions) < drawn:
+                raise BrokenReplyError(f"{len(answer.completions)} completions of {drawn}")
+            return answer
 
         while True:
             epoch = self.epoch

@@ -10,6 +10,7 @@ import httpx2
 
 from soar.models.base import ModelError
 from soar.models.clients import checked_key, make_client, proxy_for, without_key
+from soar.models.complaints import shown
 
 
 class Api:
@@ -41,9 +42,7 @@ class Api:
             raise ModelError(f"{self.url}{path} gave no answer: {type(error).__name__} {error}{way}") from None
         text = without_key(response.text, self.key)
         if response.status_code >= 300:
-            raise ModelError(
-                f"{self.url}{path} answered with status {response.status_code}: {' '.join(text.split())[:500]}"
-            )
+            raise ModelError(f"{self.url}{path} answered with status {response.status_code}: {shown(text)}")
         return text
 
     def _read(self, path: str, field: str, body: Mapping[str, Any] | None = None, rank: int | None = None) -> Any:
@@ -56,9 +55,7 @@ class Api:
         try:
             return json.loads(text)[field]
         except (ValueError, KeyError, TypeError):
-            raise ModelError(
-                f"{self.url}{path} answers, but not as vLLM does: {' '.join(text.split())[:500]}"
-            ) from None
+            raise ModelError(f"{self.url}{path} answers, but not as vLLM does: {shown(text)}") from None
 
     def healthy(self) -> bool:
         """Tell whether the server is ready and takes our key."""
