@@ -19,8 +19,10 @@ from soar.task import Task, canonical_json
 
 TaskSource = Task | Mapping[str, Task] | Iterable[Task]
 SHOWN = 12  # overlapping tasks named in a message
-# What `mini` learns from, found by measurement on ARC-AGI-1 training tasks: docs/training.md.
-MINI_ROWS: dict[str, Any] = {"selection": "correct-only", "scope": "all", "per_task": 10, "augment": 8}
+# What `mini` learns from, found by measurement on domains: experiments/recipe.py, docs/training.md.
+MINI_ROWS: dict[str, Any] = {
+    "selection": "correct-only", "scope": "all", "per_task": 1, "augment": 8, "simplify": True
+}  # fmt: skip
 
 
 class LoopError(SoarError):

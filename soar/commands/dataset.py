@@ -31,6 +31,9 @@ def dataset(
     move_inputs: Annotated[
         bool, typer.Option("--move-inputs", help="Show programs that solve nothing at turned and recoloured inputs.")
     ] = False,
+    simplify: Annotated[
+        bool, typer.Option("--simplify", help="Take out of programs what changes nothing at their task's inputs.")
+    ] = False,
     embedder: Annotated[
         str,
         typer.Option(help="Finds near-duplicates: ngrams, coderank (the paper's), or a sentence-transformers model."),
@@ -74,6 +77,7 @@ def dataset(
         "per_task": per_task,
         "augment": augment,
         "move_inputs": move_inputs,
+        "simplify": simplify,
         "embedder": embedder,
         "threshold": threshold,
     }

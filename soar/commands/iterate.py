@@ -10,7 +10,7 @@ import typer
 if TYPE_CHECKING:
     from soar.datasets import TaskSet
 
-SLICE, SLICE_HELD_OUT = 80, 60
+DOMAIN, SLICE = "gym/domain-5", 100
 
 
 def iterate(
@@ -24,8 +24,7 @@ def iterate(
         str | None,
         typer.Option(
             help="What is searched and learnt from: a set (arc-agi-1/training), a file or a folder. Without it, "
-            f"{SLICE} ARC-AGI-1 training tasks that mini can read, and {SLICE_HELD_OUT} more held out, both chosen by "
-            "the hash of their content."
+            f"{SLICE} generated tasks of a dozen kinds ({DOMAIN}/train), and {SLICE} more held out."
         ),
     ] = None,
     held_out: Annotated[
@@ -42,7 +41,7 @@ def iterate(
         Path, typer.Option(help="Folder of all that is made; the same command goes on where it was killed.")
     ] = Path("runs/demo"),
     samples: Annotated[int, typer.Option(help="Programs drawn independently, per task and round.")] = 32,
-    refinements: Annotated[int, typer.Option(help="Programs drawn as refinements, per task and round.")] = 32,
+    refinements: Annotated[int, typer.Option(help="Programs drawn as refinements, per task and round.")] = 8,
     per_task: Annotated[
         int | None, typer.Option(help="Most rows of each kind learnt from a task; without it, what suits the model.")
     ] = None,
@@ -53,6 +52,9 @@ def iterate(
     move_inputs: Annotated[
         bool | None,
         typer.Option(help="Show programs that solve nothing at turned, mirrored and recoloured inputs; likewise."),
+    ] = None,
+    simplify: Annotated[
+        bool | None, typer.Option(help="Take out of programs what changes nothing before they are learnt; likewise.")
     ] = None,
     selection: Annotated[
         str | None,
@@ -127,7 +129,8 @@ def iterate(
     changes = {"seed": seed, "epochs": epochs, "learning_rate": learning_rate, "rank": rank}
     training = TrainingConfig.for_model(model, **{name: value for name, value in changes.items() if value is not None})
     hindsight = {
-        "per_task": per_task, "augment": augment, "move_inputs": move_inputs, "selection": selection,
+        "per_task": per_task, "augment": augment, "move_inputs": move_inputs, "simplify": simplify,
+        "selection": selection,
         "refinement": refinement, "scope": scope, "embedder": embedder,
     }  # fmt: skip
     options: dict[str, Any] = {
@@ -156,18 +159,16 @@ def iterate(
 def _sets(
     tasks: str | None, limit: int | None, held_out: str | None, held_out_limit: int | None
 ) -> tuple[TaskSet, TaskSet | None]:
-    """Training and held-out tasks; without any name, two slices of ARC-AGI-1's training tasks."""
+    """Training and held-out tasks; without any name, those of a domain."""
     if tasks is not None:
         searched = _limited(tasks, limit)
         assert searched is not None
         return searched, _limited(held_out, held_out_limit)
     from soar.datasets import load_tasks
-    from soar.slices import readable_by_mini
 
-    order = readable_by_mini(load_tasks("arc-agi-1/training"))
-    first = SLICE if limit is None else limit
-    rest = order[first : first + (SLICE_HELD_OUT if held_out_limit is None else held_out_limit)]
-    return order[:first], rest if held_out is None else _limited(held_out, held_out_limit)
+    halves = (load_tasks(f"{DOMAIN}/{half}") for half in ("train", "held-out"))
+    first, rest = (half[: size or SLICE] for half, size in zip(halves, (limit, held_out_limit), strict=True))
+    return first, rest if held_out is None else _limited(held_out, held_out_limit)
 
 
 def _limited(name: str | None, limit: int | None) -> TaskSet | None:

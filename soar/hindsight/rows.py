@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -21,7 +21,7 @@ from soar.hindsight.selection import (
     by_vote,
     correct_by_vote,
 )
-from soar.hindsight.simplified import simplified
+from soar.hindsight.simplified import distinct, simplified
 from soar.hindsight.variants import Variant, draw_variants
 from soar.program import Attempt, Program
 from soar.records import Judge, task_inputs
@@ -116,11 +116,11 @@ class Maker:
                 yield from self._counted(self._refine_row(task, step))
 
     def _candidates(self, found: Found, rng: np.random.Generator) -> list[Candidate]:
-        solutions = self._simplified(found.task, [one for one in found.candidates if one.solves])
+        solutions = distinct(self._simplified(found.task, [one for one in found.candidates if one.solves]))
         others = [one for one in found.candidates if not one.solves]
         chosen = self._chosen(self._without_duplicates([*solutions, *others]), found, rng)
         # Programs that solve nothing are many, and few are chosen: only these are looked at.
-        others = self._simplified(found.task, [one for one in chosen if not one.solves])
+        others = distinct(self._simplified(found.task, [one for one in chosen if not one.solves]))
         return [*(one for one in chosen if one.solves), *others]
 
     def _chosen(self, ranked: list[Candidate], found: Found, rng: np.random.Generator) -> list[Candidate]:
@@ -170,7 +170,9 @@ class Maker:
         self.report.steps += len(found.refinements)
         self.report.step_duplicates += len(found.refinements) - len(kept)
         self.report.supply.update(step.bin for step in kept)
-        return SELECT_REFINEMENTS[self.choice.refinement](kept, self.choice.per_task, rng)
+        chosen = SELECT_REFINEMENTS[self.choice.refinement](kept, self.choice.per_task, rng)
+        children = self._simplified(found.task, [step.child for step in chosen])
+        return [replace(step, child=child) for step, child in zip(chosen, children, strict=True)]
 
     def _counted(self, row: Row | None) -> Iterator[Row]:
         if row is None:

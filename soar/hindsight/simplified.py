@@ -17,19 +17,24 @@ from soar.task import Task
 def simplified(
     task: Task, candidates: Sequence[Candidate], sandbox: Sandbox, keep: str, report: HindsightReport
 ) -> list[Candidate]:
-    """Return the candidates with shorter programs that give the same on all inputs of the task, best first.
+    """Return each candidate with a shorter program that gives the same on all inputs of the task, where there is one.
 
-    Of those that became the same program one stays. The report is told how many got shorter, and by how much.
+    The report is told how many got shorter, and by how much.
 
     Args:
         keep: text that programs begin with and must go on to: what the prompt has written of the reply.
     """
     inputs = task_inputs(task)
     programs = simplify([(Program(one.source), inputs) for one in candidates], sandbox, keep)
-    found: dict[str, Candidate] = {}
     for before, program in zip(candidates, programs, strict=True):
         report.simplified += program.source != before.source
         report.characters += len(before.source)
         report.characters_left += len(program.source)
-        found.setdefault(program.hash, replace(before, source=program.source, program_hash=program.hash))
+    pairs = zip(candidates, programs, strict=True)
+    return [replace(one, source=program.source, program_hash=program.hash) for one, program in pairs]
+
+
+def distinct(candidates: Sequence[Candidate]) -> list[Candidate]:
+    """Return one candidate of each program, best first."""
+    found = {one.program_hash: one for one in reversed(candidates)}
     return sorted(found.values(), key=lambda one: one.rank)
