@@ -226,7 +226,6 @@ SIGNATURES = [
         "invalid",
         {
             "async": "# async\nasync def transform(grid): return grid",
-            "generator": "# yield\ndef transform(grid): yield grid",
             "a class": "# class\nclass transform:\n    def __init__(self, grid): pass",
         },
     ),

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import math
+from collections import Counter, defaultdict, deque, namedtuple
+from enum import IntEnum
 
 import numpy as np
 import pytest
@@ -80,10 +83,42 @@ def test_bytes_that_are_refused(data: bytes) -> None:
         ([np.int64(1), 2], [1, 2]),
         ([np.array([1.0]), [2]], [[1], [2]]),
         ([[True, 1]], [[True, 1]]),
+        (np.array(["ab", "c"]), ["ab", "c"]),
+        (np.str_("ab"), "ab"),
+        ({np.str_("k"): 1}, {"k": 1}),
+        (np.array([[1, None], ["a", 0.5]], object), [[1, None], ["a", 0.5]]),
+        (np.array(7, object), 7),
+        (np.zeros((2, 0), object), [[], []]),
+        (zip([1, 2], "ab", strict=True), [[1, "a"], [2, "b"]]),
+        (map(np.int64, [1, 2]), [1, 2]),
+        ((row for row in np.eye(2)), [[1, 0], [0, 1]]),
+        (deque([(1,), range(2)]), [[1], [0, 1]]),
+        (enumerate("a"), [[0, "a"]]),
+        (reversed([1, 2]), [2, 1]),
+        (itertools.chain([1], [2]), [1, 2]),
+        ({"a": 1}.items(), [["a", 1]]),
+        (Counter("aab"), {"a": 2, "b": 1}),
+        (defaultdict(list, a=[1]), {"a": [1]}),
     ],
 )
 def test_numpy_and_tuples_become_plain(value: object, plain: Value) -> None:
     assert same(decode(encode(value)), plain)
+
+
+@pytest.mark.parametrize(
+    ("value", "remedy"),
+    [
+        ({1, 2}, r"set; a set has no order: return sorted"),
+        (b"ab", "bytes; return text or a list of ints"),
+        (Counter([1, 1]), "a dict with a key of type int: keys are text"),
+        (namedtuple("P", "x")(1), "P, made from tuple: return a plain tuple"),
+        ([[IntEnum("C", "RED").RED]], "C, made from int: return a plain int"),  # type: ignore[attr-defined]
+        (np.ma.array([1]), "MaskedArray, made from ndarray: return a plain ndarray"),
+    ],
+)
+def test_what_is_no_plain_data_says_what_to_return(value: object, remedy: str) -> None:
+    with pytest.raises(EncodingError, match=f"not plain data: {remedy}"):
+        encode(value)
 
 
 def test_depth() -> None:
