@@ -1,23 +1,27 @@
 """Which attempts may vote, be refined and be learned from (SOAR, appendix F): computed once, used for all three.
 
+A rule forbids nothing that the task itself does: where its outputs are blank, a right program's are too.
+
 Tasks whose values are no grids have one rule only: every outcome must be "ok".
 """
 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from typing import Literal, get_args
 
 from soar.program import Program
 from soar.sandbox.outcome import Outcome
-from soar.task import Task, canonical_json, is_grid, matches
+from soar.task import Task, Value, canonical_json, is_grid, matches
 
 Rule = Literal["invalid-output", "hard-coded", "long-line", "blank-output", "pass-through"]
 RULES: tuple[Rule, ...] = get_args(Rule)
 
 LONGEST_LINE = 200  # characters
 COPIED_SHARE = 0.3  # of the examples
+TINY = 9  # cells: a 3x3 literal may be two directions, a structuring element or a chosen colour
 
 
 def broken_rules(
@@ -52,10 +56,19 @@ def invalid_output(task: Task, program: Program, train: Sequence[Outcome], test:
 
 
 def hard_coded(task: Task, program: Program, train: Sequence[Outcome], test: Sequence[Outcome]) -> bool:
-    """Whether one of the program's own outputs stands as a literal in its source, as list or tuple, however spaced."""
+    """Whether one of the program's own outputs stands as a literal in its source, as list or tuple, however spaced.
+
+    Literals of up to 9 cells prove nothing, and neither do outputs that the task itself gives for several inputs: it
+    asks for a choice among them.
+    """
     source = re.sub(r"\s", "", program.source).translate(_AS_LISTS).replace(",]", "]")
-    outputs = (outcome.value for outcome in (*train, *test) if outcome.status == "ok")
-    return any(canonical_json(value) in source for value in outputs)
+    counts = Counter(canonical_json(example.output) for example in task.train)
+    texts = {canonical_json(one.value) for one in (*train, *test) if one.status == "ok" and not _is_tiny(one.value)}
+    return any(text in source and counts[text] < 2 for text in texts)
+
+
+def _is_tiny(value: Value) -> bool:
+    return is_grid(value) and len(value) * len(value[0]) <= TINY
 
 
 def long_line(task: Task, program: Program, train: Sequence[Outcome], test: Sequence[Outcome]) -> bool:
@@ -64,9 +77,15 @@ def long_line(task: Task, program: Program, train: Sequence[Outcome], test: Sequ
 
 
 def blank_output(task: Task, program: Program, train: Sequence[Outcome], test: Sequence[Outcome]) -> bool:
-    """Whether the outputs on the test inputs are all background."""
+    """Whether the outputs on the test inputs are all background, in a task whose examples have no such output."""
+    if any(map(_is_blank, (example.output for example in task.train))):
+        return False
     grids = [outcome.value for outcome in test if outcome.status == "ok" and is_grid(outcome.value)]
-    return bool(grids) and not any(cell for grid in grids for row in grid for cell in row)
+    return bool(grids) and all(map(_is_blank, grids))
+
+
+def _is_blank(value: Value) -> bool:
+    return is_grid(value) and not any(map(any, value))
 
 
 def pass_through(task: Task, program: Program, train: Sequence[Outcome], test: Sequence[Outcome]) -> bool:
