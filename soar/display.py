@@ -17,7 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from soar.picture import PALETTE, lines_of, picture_of_grid, picture_of_task, to_svg
-from soar.task import Example, Grid, Task, Value, is_grid, matches
+from soar.task import Example, Grid, Task, Value, is_grid
 
 THUMBNAILS = 24  # tasks of a set shown in a notebook
 
@@ -72,15 +72,17 @@ class TaskView:
         )
         small = widest > options.max_width
         yield Text(repr(self.task), style="bold")
-        yield Columns([_pair(title, e.input, e.output, answers, small) for title, e, answers in rows], padding=(1, 4))
+        pairs = [_pair(title, self.task, e, answers, small) for title, e, answers in rows]
+        yield Columns(pairs, padding=(1, 4))
 
 
-def _pair(title: str, input: Value, output: Value, answers: list[Value], small: bool) -> RenderableType:
+def _pair(title: str, task: Task, example: Example, answers: list[Value], small: bool) -> RenderableType:
     """Input -> output, the answers beside them or, where there is little room, below the output."""
     table = Table.grid(padding=(0, 1))
+    input, output = example.input, example.output
     rows: list[list[RenderableType]] = [[_value(input, small), Text("→", style="dim"), _value(output, small)]]
     for answer in answers:
-        mark = Text("✓", style="bold green") if matches(answer, output) else Text("✗", style="bold red")
+        mark = Text("✓", style="bold green") if task.right(answer, output) else Text("✗", style="bold red")
         if output is None:
             mark = Text("·", style="dim")
         if small:

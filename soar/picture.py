@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from html import escape
 from typing import TypeAlias
 
-from soar.task import Grid, Task, Value, is_grid, matches
+from soar.task import Grid, Task, Value, is_grid
 
 PALETTE = (  # ARC's own colours, 0 to 9
     "#000000", "#0074D9", "#FF4136", "#2ECC40", "#FFDC00",
@@ -101,7 +101,7 @@ def picture_of_task(task: Task, predictions: Sequence[Sequence[Value]] | None = 
             left, upper = lefts[column] + (widths[column] - width) / 2, top + (height - tall) / 2
             picture.items += _value(value, left, upper, cell)
             if column >= 2 and row[1] is not None:
-                picture.items.append(_mark(matches(value, row[1]), left + width + 4, upper + tall))
+                picture.items.append(_mark(task.right(value, row[1]), left + width + 4, upper + tall))
         picture.items += _arrow(lefts[1] - GAP - ARROW, top + height / 2)
         top += height + GAP
     picture.height = int(top - GAP + MARGIN)

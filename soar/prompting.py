@@ -9,8 +9,8 @@ A prompt set is a folder of Jinja2 templates:
 - other `.j2` files, which these include.
 
 Templates see `task`, `parents` (attempts), `few_shot` (a solved example, or None) and `entry_point`; the filters `grid`
-(rows of digits), `transposed`, `size` (`3x4`), `json`; the functions `matches`, `is_grid`, and `grids_library` (the
-functions of `soar.grids`); those of `soar.models.mini.notation`.
+(rows of digits), `transposed`, `size` (`3x4`), `json`; the functions `matches` (with the task's
+tolerance), `is_grid`, and `grids_library` (the functions of `soar.grids`); those of `soar.models.mini.notation`.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from soar.models.base import Message, Prompt
 from soar.program import Attempt, Program
 from soar.replies import ENTRY_POINT, ParseFailure, parse_reply, write_reply
 from soar.signatures import grids_library
-from soar.task import Grid, Task, canonical_json, is_grid, matches
+from soar.task import Grid, Task, canonical_json, is_grid
 
 
 class PromptError(SoarError):
@@ -95,7 +95,10 @@ class PromptSet:
         that begins: what follows differs from request to request.
         """
         hidden = task.without_test_outputs()
-        context = {"task": hidden, "parents": tuple(parents), "few_shot": few_shot, "entry_point": ENTRY_POINT}
+        context = {
+            "task": hidden, "parents": tuple(parents), "few_shot": few_shot, "entry_point": ENTRY_POINT,
+            "matches": task.right,
+        }  # fmt: skip
         system = self._text("system.j2", context)
         sample = self._text("sample.j2", context | {"parents": ()})
         refine = self._text("refine.j2", context) if parents else ""
@@ -198,7 +201,7 @@ def _environment(folder: Path) -> jinja2.Environment:
     mini = {name: value for name, value in vars(notation).items() if name.startswith("mini_")}
     filters = {"grid": grid_text, "transposed": transposed, "size": size_text, "json": canonical_json}
     environment.filters.update(filters | mini)
-    environment.globals.update({"matches": matches, "is_grid": is_grid, "grids_library": grids_library, **mini})
+    environment.globals.update({"is_grid": is_grid, "grids_library": grids_library, **mini})
     return environment
 
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple, cast
 
 from soar.eligibility import RULES, Rule, broken_rules
 from soar.models.base import Completion, Prompt
 from soar.program import Attempt, Phase, Program
 from soar.sandbox.outcome import Outcome
-from soar.task import Task, Value, canonical_json, matches, pixel_accuracy
+from soar.task import Task, Value, as_grid, canonical_json, pixel_accuracy
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +74,10 @@ class Verdict(NamedTuple):
     solved: tuple[bool, ...]
     pixel_accuracy: float
     broken: tuple[Rule, ...]
+    dressed: bool  # an output is a grid but for its numbers' types
 
 
-NO_PROGRAM = Verdict((), 0.0, ())
+NO_PROGRAM = Verdict((), 0.0, (), False)
 
 
 @dataclass(slots=True)
@@ -98,8 +99,8 @@ class Judge:
 
     def attempt(self, request: Request, position: int, record: Record) -> Attempt:
         """Return completion number `position` of a request as an attempt."""
-        train, test = record.outcomes[: len(self.task.train)], record.outcomes[len(self.task.train) :]
-        verdict = self._verdict(record.program, train, test) if record.program else NO_PROGRAM
+        verdict = self._verdict(record.program, record.outcomes) if record.program else NO_PROGRAM
+        outcomes = as_grids(record.outcomes) if verdict.dressed else record.outcomes
         return Attempt(
             key=f"{request.key}/{position}",
             task_id=self.task.id,  # not the request's: what a twin of another id asked is an attempt at this one
@@ -111,8 +112,8 @@ class Judge:
             model=request.model,
             adapter=request.adapter,
             program=record.program,
-            train=train,
-            test=test,
+            train=outcomes[: len(self.task.train)],
+            test=outcomes[len(self.task.train) :],
             train_accuracy=sum(verdict.solved) / len(verdict.solved) if verdict.solved else 0.0,
             pixel_accuracy=verdict.pixel_accuracy,
             broken_rules=verdict.broken,
@@ -121,14 +122,24 @@ class Judge:
             solved=verdict.solved,
         )
 
-    def _verdict(self, program: Program, train: Sequence[Outcome], test: Sequence[Outcome]) -> Verdict:
+    def _verdict(self, program: Program, raw: tuple[Outcome, ...]) -> Verdict:
         if program.hash not in self._verdicts:
+            outcomes = as_grids(raw) if self._grids else raw
+            train, test = outcomes[: len(self.task.train)], outcomes[len(self.task.train) :]
             pairs = [(one, example.output) for one, example in zip(train, self.task.train, strict=True)]
-            solved = tuple(one.status == "ok" and matches(one.value, output) for one, output in pairs)
+            solved = tuple(one.status == "ok" and self.task.right(one.value, output) for one, output in pairs)
             broken = broken_rules(self.task, program, train, test, self.rules, self._grids)
             near = sum(pixel_accuracy(one.value, output) for one, output in pairs if one.status == "ok")
-            self._verdicts[program.hash] = Verdict(solved, near / max(1, len(pairs)), broken)
+            dressed = any(one is not before for one, before in zip(outcomes, raw, strict=True))
+            self._verdicts[program.hash] = Verdict(solved, near / max(1, len(pairs)), broken, dressed)
         return self._verdicts[program.hash]
+
+
+def as_grids(outcomes: Sequence[Outcome]) -> tuple[Outcome, ...]:
+    """What programs did at a task of grids, with values that are grids but for their numbers' types as grids."""
+    grids = [one.value if one.status != "ok" else as_grid(one.value) for one in outcomes]
+    pairs = zip(outcomes, grids, strict=True)
+    return tuple(one if grid is one.value else replace(one, value=cast(Any, grid)) for one, grid in pairs)
 
 
 def task_inputs(task: Task) -> list[Any]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from itertools import chain
+from dataclasses import dataclass, field, replace
+from itertools import chain, repeat
 from operator import eq
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard
@@ -55,12 +56,18 @@ class Example:
 class Task:
     """A few training examples and the test inputs to answer.
 
-    The values are not copied: leave them unchanged. `metadata` is for analysis (source, family, difficulty): no search,
-    prompt or training reads it, and it makes no two tasks different."""
+    The values are not copied: leave them unchanged.
+
+    Attributes:
+        tolerance: by how much numbers may differ, see `matches`; None: answers must be exact, types included.
+        metadata: for analysis (source, family, difficulty): no search, prompt or training reads it, and it makes no two
+            tasks different.
+    """
 
     id: str
     train: tuple[Example, ...]
     test: tuple[Example, ...]
+    tolerance: float | None = None
     metadata: Mapping[str, Value] = field(default_factory=dict)
     _hash: str = field(default="", init=False)  # filled on first use
 
@@ -69,10 +76,12 @@ class Task:
         """BLAKE2b (32 hex digits) of the examples in order, without the id and WITHOUT the test outputs.
 
         A search must never depend on the answers. The archive files a task under this hash, so a task whose
-        answers are hidden and the same task with known ones are one and the same search."""
+        answers are hidden and the same task with known ones are one and the same search. What counts as right steers
+        the search, so a tolerance, where there is one, is part of it."""
         if not self._hash:
             train = [[example.input, example.output] for example in self.train]
-            text = canonical_json([train, [example.input for example in self.test]])
+            inputs = [example.input for example in self.test]
+            text = canonical_json([train, inputs] + ([] if self.tolerance is None else [self.tolerance]))
             object.__setattr__(self, "_hash", hashlib.blake2b(text.encode(), digest_size=16).hexdigest())
         return self._hash
 
@@ -85,14 +94,20 @@ class Task:
 
     def without_test_outputs(self) -> Task:
         """The same task with its answers, and what is known about it, removed; the content hash stays."""
-        return Task(self.id, self.train, tuple(Example(example.input) for example in self.test))
+        return replace(self, test=tuple(Example(example.input) for example in self.test), metadata={})
+
+    def right(self, predicted: object, expected: object) -> bool:
+        """Whether an answer to this task is right: `matches`, with the task's tolerance."""
+        return matches(predicted, expected, self.tolerance)
 
     def to_json(self) -> dict[str, Any]:
-        """The task in ARC's format: `{"train": [{"input", "output"}, ...], "test": [...]}`, and "metadata" if any."""
+        """The task in ARC's format, `{"train": [{"input", "output"}, ...], "test": [...]}`, and what else it has."""
         data: dict[str, Any] = {
             "train": [example.to_json() for example in self.train],
             "test": [example.to_json() for example in self.test],
         }
+        if self.tolerance is not None:
+            data["tolerance"] = self.tolerance
         return data | {"metadata": dict(self.metadata)} if self.metadata else data
 
     @classmethod
@@ -104,12 +119,13 @@ class Task:
             tuple(Example(pair["input"], pair.get("output")) for pair in pairs)
             for pairs in (data["train"], data["test"])
         )
-        return cls(id, train, test, data.get("metadata", {}))
+        return cls(id, train, test, data.get("tolerance"), data.get("metadata", {}))
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Task):
             return NotImplemented
-        return (self.id, self.train, self.test) == (other.id, other.train, other.test)
+        mine = (self.id, self.tolerance, self.train, self.test)
+        return mine == (other.id, other.tolerance, other.train, other.test)
 
     def __hash__(self) -> int:
         return hash(self.content_hash)
@@ -120,7 +136,8 @@ class Task:
         outputs = [example.output for example in examples if example.output is not None]
         kinds = f"{_kind(inputs)} -> {_kind(outputs)}"
         kind = f"grids {kinds}" if self.is_grid else kinds
-        return f"Task({self.id!r}, {len(self.train)} train + {len(self.test)} test, {kind})"
+        tolerance = "" if self.tolerance is None else f", tolerance {self.tolerance:g}"
+        return f"Task({self.id!r}, {len(self.train)} train + {len(self.test)} test, {kind}{tolerance})"
 
     def _repr_html_(self) -> str:
         from soar.display import task_to_html
@@ -178,8 +195,27 @@ def is_grid(value: object) -> TypeGuard[Grid]:
     return all(set(map(type, row)) == {int} and min(row) >= 0 and max(row) < COLOURS for row in value)
 
 
-def matches(predicted: object, expected: object) -> bool:
+def as_grid(value: Value) -> Value:
+    """The grid that a value is but for the types of its numbers: `[[1, 1]]` for `[[1.0, True]]`; else the value itself.
+
+    Where grids are asked for, a program that returns `[[cell / 1 for cell in row] for row in grid]` is right."""
+    if is_grid(value) or type(value) is not list or not 1 <= len(value) <= MAX_SIDE:
+        return value
+    if not all(type(row) is list and len(row) <= MAX_SIDE and all(map(_is_integral, row)) for row in value):
+        return value
+    grid = [[int(cell) for cell in row] for row in value]
+    return grid if is_grid(grid) else value
+
+
+def _is_integral(value: object) -> bool:
+    return type(value) is int or type(value) is bool or (type(value) is float and value.is_integer())
+
+
+def matches(predicted: object, expected: object, tolerance: float | None = None) -> bool:
     """Whether an answer is exactly right, types included: True, 1 and 1.0 differ; a tuple is no list.
+
+    With a tolerance, numbers are numbers, wherever they stand: 2 and 2.0 are equal, and so are a and b where
+    |a - b| <= tolerance * max(1, |a|, |b|). True is no number.
 
     A numpy array counts as nested lists, its booleans and, where all are integral, its floats as ints: a
     program that returns `np.zeros((3, 3))` is not wrong for its dtype. A numpy scalar counts as its Python
@@ -187,15 +223,24 @@ def matches(predicted: object, expected: object) -> bool:
     if hasattr(predicted, "dtype") or hasattr(expected, "dtype"):
         if not (_is_plain_dtype(predicted) and _is_plain_dtype(expected)):
             return False
-        return matches(from_numpy(predicted), from_numpy(expected))
+        return matches(from_numpy(predicted), from_numpy(expected), tolerance)
+    if tolerance is not None and type(predicted) in (int, float) and type(expected) in (int, float):
+        return _is_close(predicted, expected, tolerance)  # type: ignore[arg-type]
     if type(predicted) is not type(expected):
         return False
     if isinstance(predicted, list) and isinstance(expected, list):
-        return len(predicted) == len(expected) and all(map(matches, predicted, expected))
+        return len(predicted) == len(expected) and all(map(matches, predicted, expected, repeat(tolerance)))
     if isinstance(predicted, dict) and isinstance(expected, dict):
         same_keys = predicted.keys() == expected.keys()
-        return same_keys and all(matches(value, expected[key]) for key, value in predicted.items())
+        return same_keys and all(matches(value, expected[key], tolerance) for key, value in predicted.items())
     return bool(predicted == expected)
+
+
+def _is_close(a: float, b: float, tolerance: float) -> bool:
+    size = max(1, abs(a), abs(b))
+    if a == b or size > sys.float_info.max / 4:  # an int too large for a float is near no other number
+        return a == b
+    return abs(a - b) <= tolerance * size
 
 
 def pixel_accuracy(predicted: object, expected: object) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -33,6 +34,7 @@ class _TaskData(BaseModel):
     train: Annotated[list[_Pair], Field(min_length=1)]
     test: Annotated[list[_Pair], Field(min_length=1)]
     metadata: dict[str, JsonValue] = {}
+    tolerance: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
 
 
 def read_file(path: Path) -> list[Task]:
@@ -118,9 +120,7 @@ def _with_solutions(tasks: list[Task], path: Path) -> list[Task]:
                 fault = "is null" if output is None else "is in the challenges file too"
                 raise TaskFileError(f"{place}, test[{index}].output: {fault}")
         pairs = zip(task.test, outputs, strict=True)
-        complete.append(
-            Task(task.id, task.train, tuple(Example(e.input, output) for e, output in pairs), task.metadata)
-        )
+        complete.append(replace(task, test=tuple(Example(e.input, output) for e, output in pairs)))
     return complete
 
 
@@ -136,7 +136,7 @@ def _task(id: str, data: object, place: str) -> Task:
         if pair.output is None:
             raise TaskFileError(f"{place}, train[{index}].output: missing (only tests may lack it)")
     train, test = (tuple(Example(p.input, p.output) for p in part) for part in (checked.train, checked.test))
-    return Task(id, train, test, checked.metadata)
+    return Task(id, train, test, checked.tolerance, checked.metadata)
 
 
 def _place(loc: Iterable[int | str]) -> str:

@@ -101,6 +101,9 @@ def iterate(
     pool: Annotated[
         list[Path] | None, typer.Option(help="Another run whose rows join those of this one before test time.")
     ] = None,
+    tolerance: Annotated[
+        float | None, typer.Option(help="Let numbers differ by so much, as in soar search; tasks of grids stay exact.")
+    ] = None,
     drop_overlap: Annotated[
         bool, typer.Option("--drop-overlap", help="Leave out training tasks that share examples with other sets.")
     ] = False,
@@ -137,6 +140,7 @@ def iterate(
         "iterations": iterations, "ttt": ttt, "samples": samples, "refinements": refinements, "seed": seed,
         "held_out_every": held_out_every or tasks is None, "continued": continued, "stop_when_solved": stop_when_solved,
         "control": tasks is None if control is None else control,
+        "tolerance": tolerance,
         "hindsight": {name: value for name, value in hindsight.items() if value is not None},
     }  # fmt: skip
     searched, aside = _sets(tasks, limit, held_out, held_out_limit)

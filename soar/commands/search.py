@@ -58,6 +58,10 @@ def search(
     prompt_set: Annotated[
         str | None, typer.Option(help="Another prompt set than the model's own: soar, golden, grids, ..., or a folder.")
     ] = None,
+    tolerance: Annotated[
+        float | None,
+        typer.Option(help="Let numbers differ by so much, relative above 1 (0: 2 is 2.0); tasks of grids stay exact."),
+    ] = None,
     drop_examples: Annotated[
         bool, typer.Option("--drop-examples", help="Show fewer examples where a prompt is too long, instead of none.")
     ] = False,
@@ -101,6 +105,7 @@ def search(
         "vote_weight": vote,
         "stop_when_solved": stop_when_solved,
         "prompt_set": prompt_set,
+        "tolerance": tolerance,
         "drop_examples": drop_examples,
         "few_shot": few_shot,
     }

@@ -110,8 +110,10 @@ class Evaluation:
             f"{sum(row.solved is True for row in graded)} of {len(graded)} tasks solved" if graded else "not graded"
         )
         unsearched = f", {skipped} of {len(self.per_task)} not searched" if skipped else ""
+        doubted = sum(bool(row.set_aside) for row in self.per_task)
+        aside = f", {doubted} answered only by attempts that rules set aside" if doubted else ""
         adapter = f" with {self.adapter}" if self.adapter else ""
-        return f"{self.label}: {self.model}{adapter}, {solved}{unsearched}"
+        return f"{self.label}: {self.model}{adapter}, {solved}{unsearched}{aside}"
 
     def _shown(self) -> list[tuple[Figure, str]]:
         """A line per figure, and one each for all pass@k."""
@@ -203,4 +205,4 @@ def watched(tasks: Sequence[T], progress: bool) -> Iterable[T]:
 def _row(data: dict[str, Any]) -> TaskRow:
     known = {name: data[name] and tuple(data[name]) for name in _LISTS}
     curve = None if data["curve"] is None else tuple((int(n), vote, oracle) for n, vote, oracle in data["curve"])
-    return TaskRow(**data | known | {"curve": curve})
+    return TaskRow(**data | known | {"curve": curve, "set_aside": tuple(data.get("set_aside", ()))})

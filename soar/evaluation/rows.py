@@ -16,8 +16,8 @@ from soar.program import Attempt
 from soar.sandbox.outcome import Outcome
 from soar.search.result import ANSWERS, SearchResult
 from soar.search.scan import Scan
-from soar.task import Task, Value, matches, pixel_accuracy
-from soar.voting import Prediction, Tally, Weighting, answer
+from soar.task import Task, pixel_accuracy
+from soar.voting import Ballot, Prediction, Tally, Weighting
 
 Embed: TypeAlias = Callable[[Sequence[str]], NDArray[np.floating]]
 EMBED_AT_ONCE = 512  # sources whose embeddings are in memory together
@@ -46,6 +46,7 @@ class TaskRow:
         curve: (completions, share of test inputs hit by the vote, share reached) at growing budgets, the last being
             all completions; None where several runs were joined.
         twin: another row before has the same content: they share one search, whose cost is counted there.
+        set_aside: rules that the attempts behind the predictions break; empty but where no eligible one gave an answer.
     """
 
     task_id: str
@@ -70,6 +71,7 @@ class TaskRow:
     distance: float | None
     curve: tuple[tuple[int, float, float], ...] | None
     twin: bool = False
+    set_aside: tuple[str, ...] = ()
 
     @property
     def solved(self) -> bool | None:
@@ -82,10 +84,7 @@ class _Mark:
     """What is kept of an attempt until the task is done."""
 
     place: tuple[bool, int, int, int]  # refined, step, island, position: sampling first, then islands side by side
-    key: str
-    accuracy: float
-    pixel_accuracy: float
-    outputs: tuple[Value, ...] | None  # what it votes for
+    ballot: Ballot | None  # what it votes for
     hits: tuple[bool, ...]  # for each test input
 
 
@@ -100,11 +99,11 @@ class _Pass:
     known_hits: dict[str, tuple[bool, ...]] = field(default_factory=dict)
 
     def run(self, attempts: Iterator[tuple[int, Attempt]]) -> None:
+        tally = Tally.of(self.task)
         for attempt in self.scan.watch(attempts, self.task):
             step, position = map(int, attempt.key.split("/")[-2:])
             place = (attempt.phase == "refine", step, attempt.island or 0, position)
-            near = attempt.train_accuracy, attempt.pixel_accuracy
-            self.marks.append(_Mark(place, attempt.key, *near, answer(attempt), self._hits(attempt)))
+            self.marks.append(_Mark(place, tally.ballot(attempt), self._hits(attempt)))
             if attempt.program is not None:
                 self.sources[attempt.program.source] += 1
 
@@ -113,8 +112,8 @@ class _Pass:
         source = attempt.program.source if attempt.program else ""
         if source not in self.known_hits:
             outcomes = attempt.test or (_NOTHING,) * len(self.task.test)
-            pairs = zip(self.task.test, outcomes, strict=True)
-            self.known_hits[source] = tuple(one.status == "ok" and matches(one.value, e.output) for e, one in pairs)
+            pairs = zip(outcomes, self.task.test, strict=True)
+            self.known_hits[source] = tuple(o.status == "ok" and self.task.right(o.value, e.output) for o, e in pairs)
         return self.known_hits[source]
 
 
@@ -174,6 +173,7 @@ def measure(
         distance=None if embed is None else mean_distance(seen.sources, embed),
         curve=tuple(points) if known and len(results) == 1 else None,
         twin=twin,
+        set_aside=tuple(sorted({rule for one in predictions for rule in one.rules})),
     )
     return row, predictions
 
@@ -208,11 +208,10 @@ def _replay(
     task: Task, marks: Sequence[_Mark], c: float, weight: Weighting, wanted: Sequence[int]
 ) -> tuple[list[tuple[int, float, float]], list[Prediction]]:
     """The curve at the budgets wanted, and the predictions at the end."""
-    tally, points = Tally(), []
+    tally, points = Tally.of(task), []
     reached = np.zeros(len(task.test), dtype=bool)
     for count, mark in enumerate(marks, 1):
-        if mark.outputs is not None:
-            tally.add(mark.outputs, mark.accuracy, mark.pixel_accuracy, mark.key)
+        tally.add(mark.ballot)
         reached |= np.array(mark.hits)
         if count in wanted:
             share = float(np.mean(_hits(task, tally.best(ANSWERS, c, weight))))
@@ -230,7 +229,7 @@ def best_known(results: Sequence[SearchResult]) -> Task:
 
 def _hits(task: Task, predictions: Sequence[Prediction]) -> tuple[bool, ...]:
     return tuple(
-        any(matches(one.outputs[i], example.output) for one in predictions) for i, example in enumerate(task.test)
+        any(task.right(one.outputs[i], example.output) for one in predictions) for i, example in enumerate(task.test)
     )
 
 

@@ -13,7 +13,7 @@ from soar.models import open_model
 from soar.models.base import LanguageModel, Prompt
 from soar.program import Attempt, Program
 from soar.prompting import PromptError, PromptSet, load_prompt_set
-from soar.records import hashes, task_inputs
+from soar.records import as_grids, hashes, task_inputs
 from soar.replies import ENTRY_POINT
 from soar.sandbox import Sandbox
 from soar.sandbox.outcome import Outcome
@@ -39,12 +39,12 @@ def labelled(task: Task, outcomes: Sequence[Outcome]) -> Task:
     """Return the task with other outputs: what a program gave on each example's input, then on each test input."""
     values = [outcome.value for outcome in outcomes]
     pairs = list(map(Example, task_inputs(task), values))
-    return Task(task.id, tuple(pairs[: len(task.train)]), tuple(pairs[len(task.train) :]))
+    return replace(task, train=tuple(pairs[: len(task.train)]), test=tuple(pairs[len(task.train) :]))
 
 
 def reorder(task: Task, parents: Sequence[Attempt], order: Sequence[int]) -> tuple[Task, tuple[Attempt, ...]]:
     """Return the task with its examples in another order, and parents with what they did in the same order."""
-    shuffled = Task(task.id, tuple(task.train[i] for i in order), task.test)
+    shuffled = replace(task, train=tuple(task.train[i] for i in order))
     return shuffled, tuple(
         replace(parent, train=tuple(parent.train[i] for i in order), solved=tuple(parent.solved[i] for i in order))
         for parent in parents
@@ -72,7 +72,8 @@ def row_task(sources: Sequence[Source], row: Mapping[str, Any], seed: int) -> Ta
         shown = task
         if row["kind"] == "sample":
             moved = Symmetry.parse(row["symmetry"]).task(task) if row["symmetry"] else task
-            shown = labelled(moved, _outcomes(source, program, task_inputs(moved)))
+            did = _outcomes(source, program, task_inputs(moved))
+            shown = labelled(moved, as_grids(did) if task.without_test_outputs().is_grid else did)
         others = [*row["parents"], *([row["symmetry"]] if row["symmetry"] else [])]
         return reorder(shown, (), order_of(seed, row["task_hash"], program, others, len(task.train)))[0]
     raise ValueError(f"no run has the task of this row, {row['task_id']}")

@@ -24,7 +24,7 @@ from soar.hindsight.selection import (
 from soar.hindsight.simplified import distinct, simplified
 from soar.hindsight.variants import Variant, draw_variants
 from soar.program import Attempt, Program
-from soar.records import Judge, task_inputs
+from soar.records import Judge, as_grids, task_inputs
 from soar.replies import ENTRY_POINT
 from soar.sandbox import Sandbox
 from soar.search.keys import keyed_rng
@@ -202,7 +202,7 @@ class Maker:
         attempts = {place: self.sources[place[0]].archive.attempt(task, place[1]) for place in places}
         did = self.sandbox.run([(one.candidate.source, one.inputs) for one in drawn], ENTRY_POINT)
         seen = {(one.source, canonical_json(task_inputs(task))) for one in solutions}
-        for variant, outcomes in zip(drawn, did, strict=True):
+        for variant, outcomes in zip(drawn, map(as_grids, did), strict=True):
             index, attempt = variant.candidate.place[0], attempts[variant.candidate.place]
             if variant.name in seen or not variant.fits(outcomes, self.sources[index].configs[attempt.iteration].rules):
                 self.report.unfit += 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -15,8 +15,8 @@ from soar.records import input_hash
 from soar.sandbox.outcome import Limits
 from soar.search.config import SearchConfig
 from soar.search.run_folder import RunFolder
-from soar.task import Task, matches
-from soar.voting import Prediction, vote
+from soar.task import Task
+from soar.voting import Prediction, Tally
 
 Bin = Literal["0%", "(0, 34%]", "(34%, 98%)", ">=98%"]
 BINS: tuple[Bin, ...] = get_args(Bin)
@@ -33,7 +33,7 @@ class Candidate:
         test_accuracy: share of the test inputs solved; None where that is unknown or must not be known.
         accuracy: share of all examples and test inputs solved that are known.
         outputs: hash of all its outputs.
-        answer: hash of its outputs on the test inputs.
+        answer: hash of its outputs on the test inputs, or of those that they count as (see `Tally.alike`).
     """
 
     place: tuple[int, int]
@@ -168,15 +168,15 @@ class Scan:
 
     def run(self, sources: Sequence[Source], groups: int) -> Found:
         """Return what is there; with the `groups` heaviest groups of the vote."""
-        attempts = self._eligible(sources)
-        predictions: list[Prediction] = []
+        tally, predictions = Tally.of(self.task), list[Prediction]()
+        for attempt in self._eligible(sources):
+            tally.add(tally.ballot(attempt) if groups else None)
         if groups:
             config = next(iter(sources[0].configs.values()))
-            predictions = vote(attempts, groups, config.vote_c, config.vote_weight)
-        else:
-            for _ in attempts:
-                pass
-        candidates = sorted(self.programs.values(), key=lambda one: one.rank)  # of equals the earlier stays first
+            predictions = tally.best(groups, config.vote_c, config.vote_weight)
+        counts_as = {input_hash(list(answer)): input_hash(list(other)) for answer, other in tally.alike()}
+        programs = [replace(one, answer=counts_as.get(one.answer, one.answer)) for one in self.programs.values()]
+        candidates = sorted(programs, key=lambda one: one.rank)  # of equals the earlier stays first
         self.report.programs += len(candidates)
         return Found(self.task, candidates, list(self.refinements.values()), predictions)
 
@@ -209,7 +209,7 @@ class Scan:
         name = attempt.program.hash
         if name not in self.programs:
             pairs = zip(attempt.test, self.task.test, strict=True)
-            known = [matches(one.value, example.output) for one, example in pairs if example.output is not None]
+            known = [self.task.right(one.value, example.output) for one, example in pairs if example.output is not None]
             right, total = sum(attempt.solved) + sum(known), len(attempt.solved) + len(known)
             complete = len(known) == len(self.task.test)
             answer = [outcome.value for outcome in attempt.test]

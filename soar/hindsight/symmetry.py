@@ -6,7 +6,7 @@ the outputs are changed like the inputs; here the program computes them, so what
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
@@ -52,4 +52,5 @@ class Symmetry:
     def task(self, task: Task) -> Task:
         """Return the task, whose values must be grids, with all of them changed and the test outputs left out."""
         train = (Example(self.grid(one.input), self.grid(one.output)) for one in task.train)
-        return Task(task.id, tuple(train), tuple(Example(self.grid(one.input), None) for one in task.test))
+        test = (Example(self.grid(one.input), None) for one in task.test)
+        return replace(task, train=tuple(train), test=tuple(test))

@@ -19,7 +19,7 @@ from soar.hindsight.symmetry import Symmetry
 from soar.program import Program
 from soar.records import task_inputs
 from soar.sandbox.outcome import Outcome
-from soar.task import Task, canonical_json, matches
+from soar.task import Task, canonical_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class Variant:
         if self.symmetry is not None:
             return self.candidate.train_accuracy, self.candidate.test_accuracy
         pairs = zip(outcomes, (*self.task.train, *self.task.test), strict=True)
-        solved = [matches(outcome.value, example.output) for outcome, example in pairs]
+        solved = [self.task.right(outcome.value, example.output) for outcome, example in pairs]
         train, test = solved[: len(self.task.train)], solved[len(self.task.train) :]
         known = all(example.output is not None for example in self.task.test)
         return sum(train) / len(train), sum(test) / len(test) if known and test else None

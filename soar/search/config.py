@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 from pydantic import Field
@@ -11,6 +12,7 @@ from soar.errors import SoarError
 from soar.options import Options
 from soar.sandbox.outcome import Limits
 from soar.search.selectors import SelectorName
+from soar.task import Task
 from soar.voting import Weighting
 
 if TYPE_CHECKING:
@@ -63,6 +65,8 @@ class SearchConfig(Options):
             of the same run the one before), or FOLDER:ITERATION. Frozen when first used, see `soar.search.few_shot`.
         iteration: round of the loop, from 0.
         rules: eligibility rules that count (appendix F; default all), see `soar.eligibility`.
+        tolerance: by how much numbers may differ in tasks that are not about grids and name no tolerance of their own,
+            see `soar.task.matches`; None: answers must be exact, types included.
     """
 
     error: ClassVar[type[SoarError]] = ConfigError
@@ -92,6 +96,7 @@ class SearchConfig(Options):
     few_shot: str | None = None
     iteration: int = Field(0, ge=0)
     rules: tuple[Rule, ...] = RULES
+    tolerance: float | None = Field(None, ge=0, allow_inf_nan=False)
 
     @property
     def enough(self) -> int | None:
@@ -109,3 +114,8 @@ class SearchConfig(Options):
     def limits(self) -> Limits:
         """Of the programs that are run."""
         return Limits(seconds=self.seconds, memory_mb=self.memory_mb)
+
+    def tolerant(self, task: Task) -> Task:
+        """Return the task with the tolerance that counts for it."""
+        own = task.tolerance is not None or self.tolerance is None or task.without_test_outputs().is_grid
+        return task if own else replace(task, tolerance=self.tolerance)

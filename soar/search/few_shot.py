@@ -18,7 +18,7 @@ from soar.program import Attempt, Program
 from soar.prompting import FewShot
 from soar.search.config import ConfigError, SearchConfig
 from soar.search.run_folder import RunFolder
-from soar.task import Task, canonical_json, matches
+from soar.task import Task, canonical_json
 
 FILE = "few_shot.json"
 
@@ -125,7 +125,7 @@ def _right(attempt: Attempt, task: Task) -> bool:
     """Whether every test output is known and hit."""
     pairs = zip(attempt.test, task.test, strict=True)
     return all(
-        one.status == "ok" and example.output is not None and matches(one.value, example.output)
+        one.status == "ok" and example.output is not None and task.right(one.value, example.output)
         for one, example in pairs
     )
 

@@ -15,7 +15,7 @@ from soar.records import Judge
 from soar.search.config import SearchConfig
 from soar.search.lineage import ancestors
 from soar.search.scan import Scan
-from soar.task import Task, matches
+from soar.task import Task
 from soar.voting import Prediction, vote
 
 if TYPE_CHECKING:
@@ -109,7 +109,8 @@ class SearchResult:
     @cached_property
     def _scanned(self) -> tuple[Scan, list[Prediction]]:
         scan, config = Scan(), self._config
-        predictions = vote(scan.watch(self.walk(), self.task), ANSWERS, config.vote_c, config.vote_weight)
+        attempts = scan.watch(self.walk(), self.task)
+        predictions = vote(attempts, ANSWERS, config.vote_c, config.vote_weight, self.task)
         return scan, predictions
 
     def walk(self) -> Iterator[tuple[int, Attempt]]:
@@ -118,8 +119,13 @@ class SearchResult:
 
     @property
     def predictions(self) -> list[Prediction]:
-        """At most two answers, best first."""
+        """At most two answers, best first; each names the rules that its attempts break, if no other gave an answer."""
         return self._scanned[1]
+
+    @property
+    def set_aside(self) -> tuple[str, ...]:
+        """Rules that the attempts behind the predictions break; empty but where no eligible one gave an answer."""
+        return tuple(sorted({rule for one in self.predictions for rule in one.rules}))
 
     @cached_property
     def attempts(self) -> Attempts:
@@ -142,8 +148,8 @@ class SearchResult:
     def hits(self) -> list[bool | None]:
         """For each test input whether one of the predictions has it right; None where the true output is unknown."""
         return [
-            None if example.output is None else any(matches(p.outputs[i], example.output) for p in self.predictions)
-            for i, example in enumerate(self.task.test)
+            None if e.output is None else any(self.task.right(p.outputs[i], e.output) for p in self.predictions)
+            for i, e in enumerate(self.task.test)
         ]
 
     @property
@@ -224,7 +230,10 @@ class SearchResult:
         stats = self.stats
         found = f"{stats.solving_examples} solve all examples" if stats.solving_examples else "none solves all examples"
         ended = f"; {self.ended}" if self.ended else ""
-        return f"{self.task.id}: {word}; of {stats.completions} attempts ({stats.programs} programs) {found}{ended}"
+        rules = ", ".join(self.set_aside)
+        doubt = f"; no eligible attempt gave an answer: predicted by those set aside ({rules})" if rules else ""
+        said = f"of {stats.completions} attempts ({stats.programs} programs) {found}{ended}{doubt}"
+        return f"{self.task.id}: {word}; {said}"
 
     def __repr__(self) -> str:
         return f"<SearchResult {self.summary()}>"

@@ -33,6 +33,7 @@ class Summary:
         oracle: as `mean_solved`, were every attempt a prediction: what no vote can exceed.
         gap: `oracle` less `mean_solved`: what a better vote could win.
         examples_solved: number of tasks with an eligible program that solves all examples.
+        set_aside: number of tasks whose predictions are of attempts that a rule set aside, for want of others.
         ended: number of tasks that were searched for less than their budget, by the option `stop_when_solved`.
         completions, parse_failures, programs, unique_outputs, tokens: in sum over the tasks, as in `Stats`; what tasks
             of equal content share is counted once, and so are failures, prompt tokens and cost.
@@ -51,6 +52,7 @@ class Summary:
     gap: float | None
     examples_solved: int
     ended: int
+    set_aside: int
     completions: int
     parse_failures: int
     programs: int
@@ -128,6 +130,7 @@ class SearchResults(Mapping[str, SearchResult]):
             gap=None if oracle is None or mean_solved is None else oracle - mean_solved,
             examples_solved=sum(result.stats.solving_examples > 0 for result in results),
             ended=sum(result.ended is not None for result in results),
+            set_aside=sum(bool(result.set_aside) for result in results),
             completions=sum(one.completions for one in stats),
             parse_failures=sum(one.parse_failures for one in stats),
             programs=sum(one.programs for one in stats),

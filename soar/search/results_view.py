@@ -63,6 +63,8 @@ def lines(results: SearchResults, shown: int | None = SHOWN) -> list[str]:
         parts.append(f"Asked no further: {summary.ended} tasks because {enough}")
     if summary.searched < summary.tasks:
         parts.append(f"Not searched: {summary.tasks - summary.searched} tasks")
+    if summary.set_aside:
+        parts.append(f"Answered only by attempts that a rule set aside: {summary.set_aside} tasks")
     return [part for part in parts if part]
 
 

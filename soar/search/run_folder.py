@@ -132,6 +132,8 @@ class RunFolder:
     def _joined_tasks(self, tasks: Mapping[str, Task]) -> dict[str, Task]:
         known = self.tasks()
         for id, task in tasks.items():
+            if id in known and known[id].tolerance != task.tolerance:
+                raise self._changed(f"tolerance of task {id}", known[id].tolerance, task.tolerance)
             if id in known and known[id].content_hash != task.content_hash:
                 raise self._changed(f"content of task {id}", known[id].content_hash, task.content_hash)
         return known | dict(tasks)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from soar.program import Attempt
 from soar.records import input_hash
-from soar.task import Task, matches
+from soar.task import Task
 
 
 @dataclass(slots=True)
@@ -41,7 +41,7 @@ class Scan:
             self.seconds += sum(outcome.seconds for outcome in outcomes)
             for i, (example, outcome) in enumerate(zip(task.test, attempt.test, strict=False)):
                 if outcome.status == "ok" and example.output is not None:
-                    self.reached[i] = self.reached[i] or matches(outcome.value, example.output)
+                    self.reached[i] = self.reached[i] or task.right(outcome.value, example.output)
             if attempt.test and all(outcome.status == "ok" for outcome in attempt.test):
                 self.outputs.add(input_hash([outcome.value for outcome in attempt.test]))
             yield attempt

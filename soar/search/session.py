@@ -44,7 +44,7 @@ def run_session(
 ) -> Generator[Snapshot, None, None]:
     """See `soar.search.search_iter`. Nothing is written before options, tasks and model are found good."""
     config = SearchConfig.of(options)
-    wanted = _by_id(tasks)
+    wanted = {id: config.tolerant(task) for id, task in _by_id(tasks).items()}
     temporary = _TemporaryFolder() if run is None else None
     folder = RunFolder(Path(temporary.path if temporary else run or "").absolute())
     with ExitStack() as stack:

@@ -55,7 +55,7 @@ def _tasks(number: int) -> Iterator[Task]:
         seen |= inputs
         train, test = (tuple(Example(x, y) for x, y in pairs) for pairs in (made.train, made.test))
         metadata = {"family": family.name, "program": made.body}
-        yield Task(f"{family.name}-{position:03}", train, test, metadata)
+        yield Task(f"{family.name}-{position:03}", train, test, metadata=metadata)
 
 
 def _draw(rng: random.Random, family: Family) -> GeneratedTask | None:
