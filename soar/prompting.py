@@ -30,7 +30,7 @@ from pydantic import BaseModel, ConfigDict, NonNegativeFloat, PositiveInt, Valid
 from soar.errors import SoarError
 from soar.models.base import Message, Prompt
 from soar.program import Attempt, Program
-from soar.replies import ENTRY_POINT, ParseFailure, parse_reply, write_reply
+from soar.replies import ENTRY_POINT, ParseFailure, parse_reply, tidied, write_reply
 from soar.signatures import grids_library
 from soar.task import Grid, Task, canonical_json, is_grid
 
@@ -119,11 +119,14 @@ class PromptSet:
     def reply(self, source: str, prefill: str = "") -> str:
         """Return the reply to a prompt with this `prefill` that `parse` reads as this source: what a model learns.
 
+        Of a source that was read before replies were tidied, `parse` leaves out what cannot run without a task.
+
         Raises:
             PromptError: no reply of this set can be read as `source`.
         """
         reply = write_reply(source, prefill, raw=self.settings.raw)
-        if self.parse(reply, prefill) != source:
+        read = self.parse(reply, prefill)
+        if read != source and (self.settings.raw or read != tidied(source)):
             raise PromptError(f"prompt set {self.name}: no reply can be read as this program:\n{source}")
         return reply
 
