@@ -81,7 +81,7 @@ class Task:
         if not self._hash:
             train = [[example.input, example.output] for example in self.train]
             inputs = [example.input for example in self.test]
-            text = canonical_json([train, inputs] + ([] if self.tolerance is None else [self.tolerance]))
+            text = canonical_json([train, inputs] + ([] if self.tolerance is None else [float(self.tolerance)]))
             object.__setattr__(self, "_hash", hashlib.blake2b(text.encode(), digest_size=16).hexdigest())
         return self._hash
 

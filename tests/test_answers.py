@@ -19,6 +19,7 @@ from soar.cli import app
 from soar.evaluation import Evaluation, evaluate
 from soar.hindsight import make_dataset
 from soar.hindsight.relabel import labelled
+from soar.loop_config import LoopConfig
 from soar.search import ConfigError, load_run
 from soar.search.few_shot import solved_tasks
 from soar.search.run_folder import RunFolder
@@ -141,7 +142,8 @@ def test_a_run_goes_on_with_the_tolerance_it_began_with(tmp_path: Path) -> None:
     soar.search({"thirds": THIRDS}, model, samples=2, run=tmp_path, tolerance=1e-3, progress=False, **SMALL)
     with pytest.raises(ConfigError, match=r"tolerance of task thirds was 0\.001 and is now None"):
         soar.search({"thirds": THIRDS}, model, samples=2, run=tmp_path, progress=False, **SMALL)
-    assert dataclasses.replace(THIRDS, tolerance=0).content_hash != THIRDS.content_hash
+    zero = dataclasses.replace(THIRDS, tolerance=0)
+    assert THIRDS.content_hash != zero.content_hash == dataclasses.replace(THIRDS, tolerance=0.0).content_hash
 
 
 def test_the_prompt_says_what_counts() -> None:
@@ -191,6 +193,11 @@ def test_the_command_takes_a_tolerance(tmp_path: Path) -> None:
     file.write_text(json.dumps({"id": "halves", **HALVES.to_json()}))
     found = CliRunner().invoke(app, ["search", str(file), "--tolerance", "-1"])
     assert found.exit_code != 0 and "tolerance" in str(found.exception)
+    found = CliRunner().invoke(
+        app, ["iterate", "--tolerance", "-1", "--tasks", str(file), "--run", str(tmp_path / "run")]
+    )
+    assert found.exit_code != 0 and "tolerance" in str(found.exception)
+    assert LoopConfig.of({"tolerance": 0.1}).search()["tolerance"] == 0.1
 
 
 BLANK = Task("blank", (Example([[1, 2]], [[0, 0]]), Example([[3]], [[0]])), (Example([[4]], [[0]]),))
