@@ -166,14 +166,14 @@ class LoopReport:
         from rich.text import Text
 
         header, *rows = self.table()
-        table = Table(*header[:-1], title=str(self.run.name), title_justify="left", box=None, padding=(0, 1, 0, 0))
+        table = Table(*header[:-1], title=Text(self.run.name), title_justify="left", box=None, padding=(0, 1, 0, 0))
         for row, above in zip(rows, [header, *rows], strict=False):
             if row[0].replace(",", " ").split()[0] != above[0].replace(",", " ").split()[0]:
                 table.add_row()
-            table.add_row(*row[:-1])  # without names of adapters, so that it fits a narrow terminal
+            table.add_row(*map(Text, row[:-1]))  # without names of adapters, so that it fits a narrow terminal
         for column in table.columns:
             column.no_wrap = True
-        return Group(table, Text(f"\n{MEANINGS.format(k=self._k)}\n", style="dim"), *self.lines())
+        return Group(table, Text(f"\n{MEANINGS.format(k=self._k)}\n", style="dim"), *map(Text, self.lines()))
 
     def _repr_html_(self) -> str:
         header, *rows = self.table()

@@ -231,6 +231,6 @@ def _finished(figure: Figure, axes: Axes, labels: Sequence[tuple[float, float, s
     for _, y, text, colour in sorted(labels, key=lambda label: label[1]):
         height = max(y, height + room)
         axes.annotate(text, (right, height), xytext=(8, 0), textcoords="offset points", va="center", color=colour,
-                      annotation_clip=False)  # fmt: skip
+                      annotation_clip=False, parse_math=False)  # fmt: skip
     axes.set_title("shaded: 95% interval over tasks", loc="right", fontsize=9, fontweight="normal", color=GREY)
     return Plot(figure)

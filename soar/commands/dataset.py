@@ -96,11 +96,12 @@ def dataset(
 
 def _show_some(console: Console, made: Dataset) -> None:
     from rich.syntax import Syntax
+    from rich.text import Text
 
     for kind in ("sample", "refine"):
         found = [number for number, one in enumerate(made["kind"]) if one == kind]
         for number in found[:: max(len(found) // EXAMPLES, 1)][:EXAMPLES]:
-            console.print(f"\n{_title(number, made[number])} (--row {number} shows it in full)", style="bold")
+            console.print(Text(f"\n{_title(number, made[number])} (--row {number} shows it in full)"), style="bold")
             console.print(Syntax(made[number]["program"], "python", background_color="default"))
 
 

@@ -10,7 +10,7 @@ import typer
 if TYPE_CHECKING:
     from soar.datasets import TaskSet
 
-DOMAIN, SLICE = "gym/domain-5", 100
+DOMAIN, SLICE = "gym/domain-8", 100  # 5 to 7 are kept for reports
 
 
 def iterate(

@@ -64,11 +64,12 @@ class Comparison:
     def __rich__(self) -> RenderableType:
         from rich.console import Group
         from rich.table import Table
+        from rich.text import Text
 
         table = Table("figure", "difference, 95% interval")
         for row in self._rows():
             table.add_row(*row)
-        return Group(*self._lines(), table)
+        return Group(*map(Text, self._lines()), table)
 
     def _repr_html_(self) -> str:
         rows = "".join(f"<tr><td>{escape(title)}<td>{escape(value)}</tr>" for title, value in self._rows())

@@ -61,11 +61,12 @@ class Ensemble:
 
     def __rich__(self) -> RenderableType:
         from rich.table import Table
+        from rich.text import Text
 
         header, rows = self._table()
         table = Table(*header)
         for row in rows:
-            table.add_row(*row, style="bold" if row is rows[-1] else None)
+            table.add_row(*map(Text, row), style="bold" if row is rows[-1] else None)
         return table
 
     def _repr_html_(self) -> str:

@@ -90,8 +90,9 @@ class Evaluation:
 
     def __rich__(self) -> RenderableType:
         from rich.table import Table as RichTable
+        from rich.text import Text
 
-        table = RichTable("figure", "value, 95% interval", "", title=self._title(), title_justify="left")
+        table = RichTable("figure", "value, 95% interval", "", title=Text(self._title()), title_justify="left")
         for figure, shown in self._shown():
             table.add_row(figure.title, shown, figure.meaning)
         return table

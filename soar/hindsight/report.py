@@ -156,6 +156,7 @@ class HindsightReport:
 
     def __rich__(self) -> RenderableType:
         from rich.table import Table
+        from rich.text import Text
 
         table = Table(box=None, header_style="bold", pad_edge=False)
         table.add_column("stage")
@@ -163,7 +164,7 @@ class HindsightReport:
         table.add_column("")
         for stage, count, remark in self.lines():
             bold = "" if stage.startswith(" ") else "bold"
-            table.add_row(stage, count, remark, style=bold)
+            table.add_row(*map(Text, (stage, count, remark)), style=bold)
         return table
 
     def _repr_html_(self) -> str:

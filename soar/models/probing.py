@@ -53,7 +53,7 @@ def probe(model: LanguageModel, prompt_set: str | None = None) -> RenderableType
         model.endpoint.limits = model.endpoint.limits.model_copy(update={"retries": 1})
     prompt = load_prompt_set(prompt_set or model.prompt_set).render(TASK)
     found = findings(model, prompt)
-    table = Table("capability", "declared", "works", "seconds", "seen", title=model.name)
+    table = Table("capability", "declared", "works", "seconds", "seen", title=Text(model.name))
     words = {True: "yes", False: "no", None: "?"}
     for one in found:
         table.add_row(one.name, words[one.declared], words[one.works], f"{one.seconds:.2f}", Text(one.detail))

@@ -29,11 +29,12 @@ def results_to_rich(results: SearchResults, shown: int | None = SHOWN) -> Render
     """A table of the first tasks, with None of all, and the summary."""
     from rich.console import Group
     from rich.table import Table
+    from rich.text import Text
 
     table = Table(*COLUMNS)
     for result in islice(results.values(), shown):
-        table.add_row(*_row(result))
-    return Group(table, *lines(results, shown))
+        table.add_row(*map(Text, _row(result)))
+    return Group(table, *map(Text, lines(results, shown)))
 
 
 def results_to_html(results: SearchResults) -> str:
