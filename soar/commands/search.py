@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from soar.commands.naming import MODELS, SETS, SETTINGS, find_tasks, is_task
+from soar.voting import Weighting
 
 if TYPE_CHECKING:
     from soar.search.stoppers import Stopper
@@ -45,7 +46,7 @@ def search(
         str, typer.Option(help="What picks programs to refine: rex, uniform, best, crossover.")
     ] = "rex",
     vote: Annotated[
-        str,
+        Weighting,
         typer.Option(help="How attempts count: sum, appendix (SOAR's two), majority, best, closest (nearest miss)."),
     ] = "sum",
     stop_when_solved: Annotated[

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -66,9 +67,11 @@ def train(
 
 
 def _read(rows: Path) -> Dataset:
-    from datasets import Dataset, load_from_disk
-
     from soar.training import TrainingError
+
+    if importlib.util.find_spec("datasets") is None:
+        raise TrainingError("training needs datasets: pip install 'soar-search[train]'")
+    from datasets import Dataset, load_from_disk
 
     if not rows.exists():
         raise TrainingError(f"there are no rows in {rows}: make them with soar dataset RUN --save {rows}")

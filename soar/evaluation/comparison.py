@@ -81,8 +81,11 @@ def compare(a: Evaluation, b: Evaluation) -> Comparison:
     """Compare search b with search a on the tasks of both, found by their content.
 
     Raises:
-        EvaluationError: they share no task whose answers are known.
+        EvaluationError: they share no task whose answers are known, or are no evaluations.
     """
+    for one in (a, b):
+        if not isinstance(one, Evaluation):
+            raise EvaluationError(f"{one!r} is no evaluation: give what soar.evaluate returns")
     every = by_task([a.per_task, b.per_task])
     rows_a, rows_b = ({task: row for task, row in rows.items() if row.solved is not None} for rows in every)
     shared = [task for task in rows_a if task in rows_b]

@@ -6,9 +6,10 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from html import escape
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from soar.evaluation.evaluation import Evaluation, evaluate, shown, watched
+from soar.evaluation.evaluation import Evaluation, as_results, evaluate, shown, watched
 from soar.evaluation.figures import FIGURES, EvaluationError
 from soar.evaluation.rows import TaskRow, best_known, measure
 from soar.hindsight.embedding import load_embedder
@@ -76,7 +77,7 @@ class Ensemble:
 
 
 def vote_runs(
-    runs: Sequence[SearchResults],
+    runs: Sequence[SearchResults | str | Path],
     *,
     c: float = 1000,
     weight: Weighting = "sum",
@@ -89,7 +90,7 @@ def vote_runs(
     A task that only some of the runs have is voted on by these. The order of the runs does not matter.
 
     Args:
-        runs: results of `soar.search` or `load_run`; several iterations of one run count as several.
+        runs: results of `soar.search` or `load_run`, or folders; several iterations of one run count as several.
         c, weight: of the vote, see `soar.voting.vote`.
         embedder: for the distances, see `evaluate`.
         members: evaluations of the runs by this vote, in their order, where they are at hand; None: they are made.
@@ -98,12 +99,13 @@ def vote_runs(
     Raises:
         EvaluationError: there is no run, a run is given twice, or one id stands for two different tasks.
     """
-    _check_runs(runs)
+    found = [as_results(run) for run in runs]
+    _check_runs(found)
     if members is None:
-        members = [evaluate(run, embedder=embedder, c=c, weight=weight, progress=progress) for run in runs]
+        members = [evaluate(run, embedder=embedder, c=c, weight=weight, progress=progress) for run in found]
     embed = None if embedder is None else load_embedder(embedder).embed
     measured: list[tuple[TaskRow, list[Prediction]]] = []
-    for task, results, twin in watched(_ballots(runs), progress):
+    for task, results, twin in watched(_ballots(found), progress):
         measured.append(measure(results, c, weight, embed, task, twin))
     if len(runs) > 1:
         measured.sort(key=lambda pair: pair[0].task_id)

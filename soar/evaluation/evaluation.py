@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from functools import cached_property
 from html import escape
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from soar.evaluation.figures import EvaluationError, Figure, Table, curve_figure, estimate, figures_for, pass_figure
@@ -129,7 +130,7 @@ class Evaluation:
 
 
 def evaluate(
-    results: SearchResults,
+    results: SearchResults | str | Path,
     *,
     embedder: str | None = "ngrams",
     c: float | None = None,
@@ -139,11 +140,15 @@ def evaluate(
     """Evaluate a search; reads its archive once, a task at a time.
 
     Args:
-        results: of `soar.search` or `load_run`.
+        results: of `soar.search` or `load_run`, or the folder of a run, of which the last round counts.
         embedder: for the distances, see `soar.hindsight.embedding.load_embedder`; None: they are not measured.
         c, weight: of the vote; None: as the search was told.
         progress: show a bar.
+
+    Raises:
+        EvaluationError: these are no results.
     """
+    results = as_results(results)
     config = results.config
     c, weight = config.vote_c if c is None else c, weight or config.vote_weight
     embed = None if embedder is None else load_embedder(embedder).embed
@@ -152,6 +157,19 @@ def evaluate(
     model, adapter = results.model
     label = f"{results.run.name}@{config.iteration}"
     return Evaluation(label, model, adapter, config.iteration, config.seed, c, weight, tuple(rows))
+
+
+def as_results(given: SearchResults | str | Path) -> SearchResults:
+    """Return results as they are, or those in the folder of a run. Raises EvaluationError for anything else."""
+    from soar.search.results import SearchResults, load_run
+
+    if isinstance(given, (str, Path)):
+        return load_run(given)
+    if not isinstance(given, SearchResults):
+        raise EvaluationError(
+            f"{given!r} is no search of several tasks: give the results of soar.search for a list, or a run's folder"
+        )
+    return given
 
 
 def summarize(

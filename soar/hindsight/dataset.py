@@ -126,6 +126,8 @@ def tasks_of(sources: Sequence[Source]) -> list[Task]:
 
 def _check(selection: str, refinement: str, per_task: int, augment: int, test_time: bool) -> None:
     for name, value, known in (("selection", selection, SELECTIONS), ("refinement", refinement, REFINEMENTS)):
+        if not isinstance(value, str):
+            raise DatasetError(f"{name} is one of {', '.join(known)}, not {value!r}")
         if value not in known:
             near = difflib.get_close_matches(value, known, n=1)
             hint = f"; nearest: {near[0]}" if near else ""

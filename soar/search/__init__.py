@@ -94,7 +94,7 @@ def search(
     raises KeyboardInterrupt at once.
 
     Args:
-        tasks: a task, a TaskSet, or any collection of tasks.
+        tasks: a task, its id, a dict in ARC's format; a TaskSet, a set's name, a file, or any collection of these.
         model: its name (`mini`, `hf:NAME_OR_FOLDER`, `openai:MODEL[@URL]`), or an object with the Protocol, which is
             left open.
         adapter: what training returned, or its folder; it must have been trained for this model and prompt set. A model
@@ -111,18 +111,19 @@ def search(
         PromptTooLongError: no task fits the model's window.
         ModelError, SandboxError, ArchiveError: the infrastructure failed; what was recorded stays.
     """
+    from soar.given import as_tasks
     from soar.search.progress_bar import say, watched
     from soar.search.stoppers import on_ctrl_c
     from soar.task import Task
 
-    results = None
+    results, given = None, as_tasks(tasks)
     with on_ctrl_c(say) as ctrl_c:
         stopper = ctrl_c if stop is None else ctrl_c | stop
-        with closing(search_iter(tasks, model, adapter=adapter, run=run, stop=stopper, **config)) as snapshots:
+        with closing(search_iter(given, model, adapter=adapter, run=run, stop=stopper, **config)) as snapshots:
             for snapshot in watched(snapshots, progress):
                 results = snapshot.results
     assert results is not None  # the last snapshot has them
-    return results[tasks.id] if isinstance(tasks, Task) else results
+    return results[given.id] if isinstance(given, Task) else results
 
 
 def search_iter(

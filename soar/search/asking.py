@@ -66,6 +66,9 @@ class Asker:
 
     async def _request(self, prompt: Prompt, n: int, sampling: Sampling, seed: int) -> Reply:
         reply = await self.model.complete(prompt, n, sampling, seed)
+        if not isinstance(reply, Reply):
+            kind = type(reply).__name__
+            raise ModelError(f"{self.model.name} answered with a {kind}: complete() returns a soar.models.Reply")
         if len(reply.completions) != n:
             raise ModelError(
                 f"model {self.model.name} gave {len(reply.completions)} completions where {n} were asked for"

@@ -178,9 +178,18 @@ class RunFolder:
         )
 
     def read(self, file: str) -> dict[str, Any]:
-        """Return what a JSON file of the run holds; nothing where there is none."""
+        """Return what a JSON file of the run holds; nothing where there is none.
+
+        Raises:
+            ConfigError: it is damaged.
+        """
         path = self.path / file
-        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+        try:
+            content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+        except ValueError as error:
+            raise ConfigError(f"{path} is damaged ({error}): put a copy back, or use another run folder") from None
+        if not isinstance(content, dict):
+            raise ConfigError(f"{path} is damaged (no JSON object): put a copy back, or use another run folder")
         return content
 
     def write(self, file: str, content: Mapping[str, Any]) -> None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from soar.archive_writer import ArchiveWriter
 from soar.events import told_to
+from soar.given import as_tasks
 from soar.models.base import LanguageModel
 from soar.sandbox import Sandbox
 from soar.search.asking import Asker
@@ -27,7 +28,7 @@ from soar.search.progress_bar import say
 from soar.search.requests import Bench
 from soar.search.results import SearchResults
 from soar.search.run_folder import RunFolder
-from soar.search.stoppers import Stopper
+from soar.search.stoppers import Stopper, checked_stopper
 from soar.task import Task
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ def run_session(
 ) -> Generator[Snapshot, None, None]:
     """See `soar.search.search_iter`. Nothing is written before options, tasks and model are found good."""
     config = SearchConfig.of(options)
+    _check_model(model)
     wanted = {id: config.tolerant(task) for id, task in _by_id(tasks).items()}
     temporary = _TemporaryFolder() if run is None else None
     folder = RunFolder(Path(temporary.path if temporary else run or "").absolute())
@@ -53,7 +55,7 @@ def run_session(
         opened = _open(model, stack)
         trained = _load(opened, adapter)
         if stop is not None:
-            stop.check(opened)
+            checked_stopper(stop).check(opened)
         asked, config = config, config.suited_to(opened.capabilities)
         asker = Asker(opened, config.concurrency)
         plan = make_plan(wanted, asker, config)
@@ -127,25 +129,38 @@ def _load(model: LanguageModel, adapter: str | Path | Adapter | None) -> Adapter
     """
     if adapter is None:
         return None
-    from soar.training.adapter import RECORD, Adapter, holds_weights
+    from soar.training.adapter import MATRICES, RECORD, WEIGHTS, Adapter, holds_weights
 
     folder = (adapter.path if isinstance(adapter, Adapter) else Path(adapter)).absolute()
     if not (folder / "adapter_config.json").exists() and not holds_weights(folder):
         raise ConfigError(f"{folder} holds no adapter: give a folder with adapter_config.json, or with whole weights")
+    for name in ("adapter_config.json", MATRICES, WEIGHTS):
+        if (folder / name).exists() and not (folder / name).stat().st_size:
+            raise ConfigError(f"{folder / name} is empty: the adapter was not written to its end; train it again")
     trained = Adapter.load(folder) if (folder / RECORD).exists() else None
     if trained is None or model.adapter != trained.name:
         model.load_adapter(str(folder))
     return trained
 
 
-def _by_id(tasks: Task | Mapping[str, Task] | Iterable[Task]) -> dict[str, Task]:
-    several = tasks.values() if isinstance(tasks, Mapping) else tasks
-    listed = [several] if isinstance(several, Task) else list(several)
+def _by_id(tasks: object) -> dict[str, Task]:
+    given = as_tasks(tasks)
     by_id: dict[str, Task] = {}
-    for task in listed:
+    for task in [given] if isinstance(given, Task) else given:
         if task.id in by_id:
             raise ConfigError(f"two tasks have the id {task.id!r}: give each an id of its own")
         by_id[task.id] = task
     if not by_id:
         raise ConfigError("no tasks to search: the set is empty")
     return by_id
+
+
+def _check_model(model: object) -> None:
+    """Raise ConfigError where an object is given that cannot be a model."""
+    if not isinstance(model, (str, LanguageModel)):
+        members = ("name", "adapter", "prompt_set", "capabilities", "complete", "count_tokens", "load_adapter", "close")
+        lacks = ", ".join(name for name in members if not hasattr(model, name))
+        raise ConfigError(
+            f"{model!r} is no model: it lacks {lacks}, which the Protocol soar.LanguageModel asks for; give a name, "
+            "such as 'mini', or an object that has them"
+        )

@@ -36,7 +36,16 @@ class Stopper:
         """Raise ConfigError where it cannot do its work with this model; called before anything is sent."""
 
     def __or__(self, other: Stopper) -> Stopper:
-        return AnyOf((self, other))
+        return AnyOf((self, checked_stopper(other)))
+
+
+def checked_stopper(given: object) -> Stopper:
+    """Return what was given to stop a search. Raises ConfigError where it cannot."""
+    if not isinstance(given, Stopper):
+        raise ConfigError(
+            f"{given!r} stops no search: give Seconds(600), Programs(1000), StopFile('stop'), or several by |"
+        )
+    return given
 
 
 @dataclass(frozen=True, slots=True)

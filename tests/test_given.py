@@ -1,0 +1,150 @@
+"""What callers give in place of what is asked for: understood where it is clear, else one line that says what to do."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+import soar
+from soar.cli import app
+from soar.errors import SoarError
+from soar.given import as_tasks
+from soar.hindsight import make_dataset
+from soar.models import Capabilities
+from soar.search import load_run
+from soar.testing import ScriptedModel
+from tests.search_support import TASKS
+
+ONE = soar.find_task("a699fb00")
+OPTIONS: dict[str, Any] = {"samples": 1, "refinements": 0, "progress": False}
+MODEL = ScriptedModel(lambda prompt, place, rng: "```python\ndef transform(grid):\n    return grid\n```")
+
+
+@pytest.mark.parametrize(
+    ("given", "ids"),
+    [
+        ("a699fb00", "a699fb00"),
+        ("arc-agi-1/training:a699fb00", "a699fb00"),
+        (["a699fb00", ONE.to_json()], ["a699fb00", "task-1"]),
+        (ONE.to_json(), "task"),
+        ({**ONE.to_json(), "id": "mine"}, "mine"),
+        ({"x": ONE.to_json(), "y": ONE}, ["x", "a699fb00"]),
+        (soar.load_tasks("arc-agi-1/training")[:2], ["007bbfb7", "00d62c1b"]),
+        ((task for task in TASKS.values()), list(TASKS)),
+    ],
+)
+def test_tasks_come_in_many_forms(given: object, ids: object) -> None:
+    found = as_tasks(given)
+    assert (found.id if isinstance(found, soar.Task) else [task.id for task in found]) == ids
+
+
+def test_grids_may_be_arrays() -> None:
+    pairs = [{"input": np.array(one.input), "output": np.array(one.output, dtype=float)} for one in ONE.train]
+    found = as_tasks({"train": pairs, "test": [{"input": np.array(ONE.test[0].input)}]})
+    assert isinstance(found, soar.Task) and found.content_hash == ONE.content_hash and found.is_grid
+    built = soar.Task("x", [soar.Example(np.eye(2, dtype=int), np.zeros((2, 2)))], [soar.Example(np.ones((1, 1)))])  # type: ignore[arg-type]
+    assert built.train == (soar.Example([[1, 0], [0, 1]], [[0, 0], [0, 0]]),) and built.is_grid
+
+
+def test_a_single_task_gives_a_single_result() -> None:
+    assert isinstance(soar.search("a699fb00", MODEL, **OPTIONS), soar.SearchResult)
+    assert isinstance(soar.search(["a699fb00"], MODEL, **OPTIONS), soar.SearchResults)
+
+
+@pytest.mark.parametrize(
+    "wrong", [None, 42, "nosuch", "arc-agi-1/nosuch", [5], [None], {"train": 3, "test": []}, {"x": 5}, b"a699fb00", 1.5]
+)
+def test_what_is_no_task_is_refused_in_a_line(wrong: object) -> None:
+    with pytest.raises(SoarError) as caught:
+        soar.search(wrong, MODEL, **OPTIONS)  # type: ignore[call-overload]
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        lambda: soar.Task("x", [1, 2], []),  # type: ignore[arg-type]
+        lambda: soar.Task("x", "abc", ()),  # type: ignore[arg-type]
+        lambda: soar.Task("x", [([[1]], [[2]])], ()),  # type: ignore[arg-type]
+        lambda: soar.Task(5, ONE.train, ONE.test),  # type: ignore[arg-type]
+        lambda: soar.Task("x", None, ()),  # type: ignore[arg-type]
+    ],
+)
+def test_a_task_is_checked_when_it_is_built(build: Any) -> None:
+    with pytest.raises(SoarError):
+        build()
+
+
+class NoModel:
+    """Half a model."""
+
+    name = "half"
+    capabilities: Capabilities = MODEL.capabilities
+
+
+class Talker(ScriptedModel):
+    """Answers with text."""
+
+    async def complete(self, *arguments: Any) -> Any:
+        return "def transform(grid): return grid"
+
+
+def test_what_is_no_model_or_stopper_is_named() -> None:
+    for wrong in (NoModel(), None, 5):
+        with pytest.raises(SoarError, match="is no model: it lacks"):
+            soar.search(ONE, wrong, **OPTIONS)  # type: ignore[call-overload]
+    with pytest.raises(SoarError, match="answered with a str"):
+        soar.search(ONE, Talker(lambda *_: ""), **OPTIONS)
+    for stop in (lambda snapshot: True, 5):
+        with pytest.raises(SoarError, match="stops no search: give Seconds"):
+            soar.search(ONE, MODEL, stop=stop, **OPTIONS)  # type: ignore[call-overload]
+        with pytest.raises(SoarError, match="stops no search"):
+            list(soar.search_iter(ONE, MODEL, stop=stop, samples=1, refinements=0))  # type: ignore[arg-type]
+
+
+def test_folders_stand_for_what_they_hold(tmp_path: Path) -> None:
+    soar.search([ONE], MODEL, run=tmp_path / "run", **OPTIONS)
+    assert soar.evaluate(tmp_path / "run") == soar.evaluate(str(tmp_path / "run"))
+    for wrong in (tmp_path / "nosuch", 5, soar.search(ONE, MODEL, **OPTIONS)):
+        with pytest.raises(SoarError):
+            soar.evaluate(wrong)  # type: ignore[arg-type]
+    with pytest.raises(SoarError, match="is no evaluation"):
+        soar.compare(tmp_path / "run", tmp_path / "run")  # type: ignore[arg-type]
+    with pytest.raises(SoarError, match="selection is one of"):
+        make_dataset(tmp_path / "run", selection=lambda *_: [])  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("damage", ["", "{", "[]", '{"0": '])
+def test_a_damaged_config_is_said(tmp_path: Path, damage: str) -> None:
+    soar.search(ONE, MODEL, run=tmp_path, **OPTIONS)
+    (tmp_path / "config.json").write_text(damage)
+    for again in (lambda: load_run(tmp_path), lambda: soar.search(ONE, MODEL, run=tmp_path, **OPTIONS)):
+        with pytest.raises(SoarError, match=r"config.json is damaged"):
+            again()
+
+
+@pytest.mark.parametrize("empty", ["adapter_config.json", "adapter_model.safetensors"])
+def test_an_adapter_with_an_empty_file_is_said(tmp_path: Path, empty: str) -> None:
+    (tmp_path / "adapter_config.json").write_text(json.dumps({"r": 1, "lora_alpha": 1}))
+    (tmp_path / empty).write_text("")
+    with pytest.raises(SoarError, match=f"{empty} is empty"):
+        soar.search(ONE, adapter=tmp_path, **OPTIONS)
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["show runs/nosuch", "evaluate runs/nosuch", "search gym/nosuch/train", "search runs/nosuch.x", "vote nosuch"],
+)
+def test_commands_say_what_is_not_there(words: str) -> None:
+    done = CliRunner().invoke(app, words.split())
+    assert isinstance(done.exception, SoarError) and "\n" not in str(done.exception)
+
+
+def test_an_option_is_called_by_its_own_name() -> None:
+    done = CliRunner().invoke(app, ["search", "3c9b0459", "--vote", "foo"])
+    assert done.exit_code == 2 and "--vote" in done.output and "vote_weight" not in done.output
