@@ -6,10 +6,11 @@ import dataclasses
 import hashlib
 import json
 import os
+import sqlite3
 import time
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import IO
@@ -37,15 +38,13 @@ class ArchiveWriter(Archive):
         self._value = lru_cache(maxsize=4096)(self._read_value)
         with ExitStack() as stack:  # closes everything again where a step fails
             self._lock = stack.enter_context(_lock(self.path))
-            new = not self.path.exists() or self.path.stat().st_size == 0
+            if not self.path.exists() or self.path.stat().st_size == 0:
+                _create(self.path)
             self._connection = self._connect(f"{self.path.as_uri()}?mode=rwc")
             stack.callback(self._connection.close)
             with clear_errors(self.path):
                 self._connection.execute("PRAGMA journal_mode = WAL")
                 self._connection.execute("PRAGMA synchronous = NORMAL")
-                if new:
-                    header = f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {SCHEMA_VERSION};"
-                    self._connection.executescript(f"BEGIN; {header} {SCHEMA} COMMIT;")
             self._check_version()
             self._migrate()
             stack.pop_all()
@@ -205,6 +204,17 @@ class ArchiveWriter(Archive):
         """Close the file and let another writer in. Idempotent."""
         super().close()
         self._lock.close()
+
+
+def _create(path: Path) -> None:
+    """Make an archive without attempts. It appears whole: whoever reads it in its first moment finds the tables."""
+    draft = path.with_name(f"{path.name}.new")
+    with clear_errors(path):
+        draft.unlink(missing_ok=True)
+        with closing(sqlite3.connect(draft, isolation_level=None)) as connection:
+            header = f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {SCHEMA_VERSION};"
+            connection.executescript(f"BEGIN; {header} {SCHEMA} COMMIT;")
+        os.replace(draft, path)
 
 
 def _lock(path: Path) -> IO[str]:

@@ -204,7 +204,9 @@ def write_report(run: Path) -> LoopReport:
     report = load_report(run)
     _draw(report)
     RunFolder(run).write("report.json", report.to_json())
-    (run / "report.md").write_text(report.markdown(), encoding="utf-8")
+    draft = run / "report.md.new"
+    draft.write_text(report.markdown(), encoding="utf-8")
+    draft.replace(run / "report.md")  # whoever reads it beside the loop finds a whole one
     return report
 
 

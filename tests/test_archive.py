@@ -247,3 +247,33 @@ def test_an_attempt_is_found_by_its_key(archive: ArchiveWriter) -> None:
     assert found.program == Program("b") and found.key == "0/sample/-/0/2"
     with pytest.raises(KeyError):
         archive.find(Judge(TASK), "0/sample/-/0/3")
+
+
+READS = """
+import sys, time
+from pathlib import Path
+from soar.archive import Archive
+path, seen = Path(sys.argv[1]), 0
+print("ready", flush=True)
+while not (path.parent / "over").exists():
+    for one in path.parent.glob("*.sqlite"):
+        Archive(one).close()
+        seen += 1
+print(seen)
+"""
+
+
+def test_a_reader_in_the_first_moment_finds_a_whole_archive(tmp_path: Path) -> None:
+    reader = subprocess.Popen(
+        [sys.executable, "-c", READS, str(tmp_path / "0.sqlite")],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert reader.stdout is not None and reader.stdout.readline() == "ready\n"
+    for number in range(60):
+        ArchiveWriter(tmp_path / f"{number}.sqlite").close()
+    (tmp_path / "over").touch()
+    printed, errors = reader.communicate(timeout=60)
+    assert reader.returncode == 0 and int(printed) > 0, errors
+    assert not list(tmp_path.glob("*.new"))
