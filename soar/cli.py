@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from contextlib import closing
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Annotated
 
@@ -86,6 +88,12 @@ def doctor(
 
 def main() -> None:
     """Run the command; what the user can mend ends in one line and exit status 2."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:  # it was closed: what is meant for it goes nowhere, the rest is not lost with it
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115 - as long as the process
+        if isinstance(stream, TextIOWrapper):  # what cannot be written in latin-1 is written as an escape, not lost
+            stream.reconfigure(errors="backslashreplace")
     try:
         app()
     except (SoarError, OSError) as error:

@@ -155,7 +155,7 @@ def _shown(tasks: Sequence[Task], progress: bool | None) -> Iterator[Task]:
     from rich.console import Console
     from rich.progress import track
 
-    wanted = sys.stderr.isatty() if progress is None else progress
+    wanted = (sys.stderr is not None and sys.stderr.isatty()) if progress is None else progress
     console = Console(stderr=True)
     yield from track(tasks, "hindsight", disable=not wanted, console=console, transient=True)
 

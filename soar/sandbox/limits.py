@@ -39,14 +39,22 @@ def bound_zygote(bounds: Limits) -> None:
         del fixed["RLIMIT_AS"]
     for name, value in fixed.items():
         if hasattr(resource, name):
-            resource.setrlimit(getattr(resource, name), (value, value))
+            _bound(getattr(resource, name), value, value)
 
 
 def bound_child(bounds: Limits, inputs: int) -> None:
     """The hard backstop of the CPU limit, should the zygote not look for a while."""
     seconds = ceil(bounds.seconds * inputs) + 1
-    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
+    _bound(resource.RLIMIT_CPU, seconds, seconds + 1)
     die_with_parent()
+
+
+def _bound(limit: int, soft: int, hard: int) -> None:
+    """Lower a limit of this process; where what it inherited is lower already, that stays: it cannot be raised."""
+    inherited = resource.getrlimit(limit)[1]
+    if inherited != resource.RLIM_INFINITY:
+        hard = min(hard, inherited)
+    resource.setrlimit(limit, (min(soft, hard), hard))
 
 
 def die_with_parent() -> None:

@@ -36,7 +36,7 @@ def shown(
         return items
     if _in_notebook():
         return _in_a_notebook(items, state, start)
-    if sys.stderr.isatty():
+    if sys.stderr is not None and sys.stderr.isatty():
         return _in_a_terminal(items, state, start)
     return as_lines(items) if progress else items
 
