@@ -167,6 +167,14 @@ class Archive:
             "prompt_tokens": prompt_tokens,
         }
 
+    def cut(self, task_hash: str | None = None, iteration: int | None = None) -> tuple[int, int]:
+        """Return how many replies were cut at the longest length, and the tokens of the longest; None: of all."""
+        query = """SELECT COUNT(*), COALESCE(MAX(tokens), 0) FROM request JOIN completion ON request_id = request.id
+            WHERE finish_reason = 'length' AND (?1 IS NULL OR task_hash = ?1)
+            AND (?2 IS NULL OR iteration = ?2)"""
+        count, longest = self._connection.execute(query, (task_hash, iteration)).fetchone()
+        return count, longest
+
     def cost(self, task_hash: str | None = None, iteration: int | None = None) -> float | None:
         """Return what the requests cost in US dollars, as far as their models said; None where none did.
 

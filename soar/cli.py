@@ -36,13 +36,13 @@ for _command in (evaluation.evaluate, evaluation.compare, evaluation.vote, datas
 @app.command()
 def export(
     run: Annotated[Path, typer.Argument(help="Folder of a run.")],
-    file: Annotated[Path, typer.Argument(help="The .parquet file to write.")],
+    file: Annotated[Path, typer.Argument(help="The file to write: .parquet, .csv or .jsonl.")],
     iteration: Annotated[int | None, typer.Option(help="Round of the loop; without it, the last one.")] = None,
 ) -> None:
-    """Write all attempts of a run to a Parquet file, a row per completion."""
+    """Write all attempts of a run to a Parquet, CSV or JSON-lines file, a row per completion."""
     from soar.search import load_run
 
-    typer.echo(f"{load_run(run, iteration).to_parquet(file)} rows in {file}")
+    typer.echo(f"{load_run(run, iteration).export(file)} rows in {file}")
 
 
 @app.command()

@@ -1,12 +1,14 @@
-"""Attempts as a table: a row per completion, in a Parquet file or a `datasets.Dataset`, an archive read row by row."""
+"""Attempts as a table: a row per completion, in a file or a `datasets.Dataset`, an archive read row by row."""
 
 from __future__ import annotations
 
+import csv
 import importlib.util
 import itertools
+import json
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 from soar.archive import Archive
 from soar.eligibility import RULES, Rule
@@ -19,10 +21,21 @@ if TYPE_CHECKING:
     from datasets import Dataset
 
 ROWS_AT_ONCE = 5000  # rows in memory, and in a row group of the file
+_TEXTS = """key task_id task_hash phase model adapter source program_hash reply finish_reason parse_error"""
+_LISTS = """twins parents broken_rules train_statuses train_outputs train_errors
+    test_statuses test_outputs test_errors"""
+COLUMNS = {
+    **dict.fromkeys(_TEXTS.split(), "text"),
+    **dict.fromkeys(("iteration", "island", "tokens"), "int"),
+    **dict.fromkeys(("logprob", "train_accuracy", "pixel_accuracy"), "float"),
+    "eligible": "bool",
+    "solved": "list of bool",
+    **dict.fromkeys(_LISTS.split(), "list of text"),
+}  # column -> kind of its values
 
 
 class ExportError(SoarError):
-    """A package that exports need is missing; the message names what installs it."""
+    """A package is missing, or a file is named wrongly; the message says what to do."""
 
 
 def attempt_rows(
@@ -32,7 +45,8 @@ def attempt_rows(
 
     Values are given as canonical JSON, because the outputs of different tasks have different types. Whether a test
     output is right is not among them. Columns: those of `Attempt` by their names, with the program as `source` and
-    `program_hash`, and for examples and tests each a list of statuses and a list of outputs (None where there is none).
+    `program_hash`, and for examples and tests each a list of statuses, a list of outputs and one of errors (None where
+    there is none).
     Tasks of equal content share their completions: the rows have the id of the first, and those of the others as
     `twins`.
     """
@@ -40,6 +54,54 @@ def attempt_rows(
     for task in distinct:
         for attempt in archive.attempts(task, iteration, rules):
             yield _row(attempt) | {"twins": twins.get(task.id, [])}
+
+
+def write_rows(
+    path: str | Path,
+    archive: Archive,
+    tasks: Iterable[Task],
+    iteration: int | None = None,
+    rules: Collection[Rule] = RULES,
+) -> int:
+    """Write `attempt_rows` to a file of the kind that its suffix names, whole or not at all; return their number.
+
+    .parquet; .jsonl (an object per line); .csv (a header, lists as JSON in their cells, nothing where there is none).
+
+    Raises:
+        ExportError: the suffix is another, or a package is missing.
+    """
+    suffix = Path(path).suffix.lower()
+    if suffix == ".parquet":
+        return to_parquet(path, archive, tasks, iteration, rules)
+    if suffix not in WRITERS:
+        raise ExportError(f"{path}: the suffix says what is written: .parquet, .csv or .jsonl, not {suffix or 'none'}")
+    draft = Path(f"{path}.new")
+    with draft.open("w", encoding="utf-8", newline="") as file:
+        count = WRITERS[suffix](file, attempt_rows(archive, tasks, iteration, rules))
+    draft.replace(path)
+    return count
+
+
+def _write_jsonl(file: TextIO, rows: Iterator[dict[str, Any]]) -> int:
+    count = 0
+    for row in rows:
+        file.write(json.dumps(row) + "\n")
+        count += 1
+    return count
+
+
+def _write_csv(file: TextIO, rows: Iterator[dict[str, Any]]) -> int:
+    writer = csv.DictWriter(file, COLUMNS)
+    writer.writeheader()
+    count = 0
+    for row in rows:
+        lists = {name: json.dumps(value) for name, value in row.items() if isinstance(value, list)}
+        writer.writerow(row | lists)
+        count += 1
+    return count
+
+
+WRITERS = {".jsonl": _write_jsonl, ".csv": _write_csv}
 
 
 def to_parquet(
@@ -52,8 +114,10 @@ def to_parquet(
     """Write `attempt_rows` to a Parquet file, which is there whole or not at all, and return their number.
 
     Raises:
-        ExportError: pyarrow is not installed.
+        ExportError: pyarrow is not installed, or the file's suffix is that of another kind of file.
     """
+    if Path(path).suffix.lower() in WRITERS:
+        raise ExportError(f"{path}: Parquet in a file of this name would mislead: name it .parquet")
     _need("pyarrow")
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -103,6 +167,9 @@ def _row(attempt: Attempt) -> dict[str, Any]:
         "adapter": attempt.adapter,
         "tokens": attempt.tokens,
         "logprob": attempt.logprob,
+        "reply": attempt.reply,
+        "finish_reason": attempt.finish_reason,
+        "parse_error": attempt.parse_error,
         "source": program.source if program else None,
         "program_hash": program.hash if program else None,
         "train_accuracy": attempt.train_accuracy,
@@ -112,9 +179,15 @@ def _row(attempt: Attempt) -> dict[str, Any]:
         "broken_rules": list(attempt.broken_rules),
         "train_statuses": [outcome.status for outcome in attempt.train],
         "train_outputs": [_json(outcome) for outcome in attempt.train],
+        "train_errors": [_error(outcome) for outcome in attempt.train],
         "test_statuses": [outcome.status for outcome in attempt.test],
         "test_outputs": [_json(outcome) for outcome in attempt.test],
+        "test_errors": [_error(outcome) for outcome in attempt.test],
     }
+
+
+def _error(outcome: Outcome) -> str | None:
+    return None if outcome.status == "ok" else outcome.describe()
 
 
 def _json(outcome: Outcome) -> str | None:
@@ -124,23 +197,13 @@ def _json(outcome: Outcome) -> str | None:
 def _schema() -> Any:
     import pyarrow as pa
 
-    kinds = {
-        pa.string(): ["key", "task_id", "task_hash", "phase", "model", "adapter", "source", "program_hash"],
-        pa.int64(): ["iteration", "island", "tokens"],
-        pa.float64(): ["logprob", "train_accuracy", "pixel_accuracy"],
-        pa.bool_(): ["eligible"],
-        pa.list_(pa.bool_()): ["solved"],
-        pa.list_(pa.string()): [
-            "twins",
-            "parents",
-            "broken_rules",
-            "train_statuses",
-            "train_outputs",
-            "test_statuses",
-            "test_outputs",
-        ],
-    }
-    return pa.schema([(name, kind) for kind, names in kinds.items() for name in names])
+    kinds = {"text": pa.string(), "int": pa.int64(), "float": pa.float64(), "bool": pa.bool_()}
+    return pa.schema(
+        [
+            (name, pa.list_(kinds[kind.removeprefix("list of ")]) if kind.startswith("list of ") else kinds[kind])
+            for name, kind in COLUMNS.items()
+        ]
+    )
 
 
 def _need(package: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from soar.sandbox.outcome import Outcome
@@ -54,6 +54,9 @@ class Attempt:
         solved: for each example whether it is solved exactly; empty without a program.
         broken_rules: eligibility rules that it breaks (see `soar.eligibility`); empty when eligible.
         tokens: length of the reply in tokens.
+        reply: as the model wrote it.
+        finish_reason: "stop" (the model ended it) or "length" (it was cut).
+        parse_error: why the reply holds no program; None where it holds one.
     """
 
     key: str
@@ -74,6 +77,20 @@ class Attempt:
     logprob: float | None = None
     solved: tuple[bool, ...] = ()
     pixel_accuracy: float = 0.0
+    reply: str = field(default="", repr=False)
+    finish_reason: str = "stop"
+    parse_error: str | None = None
+
+    @property
+    def failure(self) -> str | None:
+        """What went wrong first, in one line: no program, or the first input without an output; None where nothing."""
+        if self.program is None:
+            return f"no program: {self.parse_error}"
+        for name, outcomes in (("example", self.train), ("test", self.test)):
+            for number, outcome in enumerate(outcomes, start=1):
+                if outcome.status != "ok":
+                    return f"{name} {number}: {outcome.describe()}"
+        return None
 
     @property
     def solves_examples(self) -> bool:

@@ -120,6 +120,9 @@ class Judge:
             tokens=record.completion.tokens,
             logprob=record.completion.logprob,
             solved=verdict.solved,
+            reply=record.completion.text,
+            finish_reason=record.completion.finish_reason,
+            parse_error=record.parse_error,
         )
 
     def _verdict(self, program: Program, raw: tuple[Outcome, ...]) -> Verdict:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import csv
 import importlib.util
 import json
 from pathlib import Path
@@ -10,7 +11,7 @@ import soar
 from soar.export import ExportError, attempt_rows
 from soar.search import load_run
 from soar.testing import ScriptedModel
-from tests.search_support import TASKS, script
+from tests.search_support import TASKS, make_task, script
 
 SMALL = {"samples": 24, "refinements": 8, "samples_per_request": 8, "workers": 1}
 
@@ -63,3 +64,50 @@ def test_a_missing_package_names_its_install_line(
     monkeypatch.setattr(importlib.util, "find_spec", lambda package: None)
     with pytest.raises(ExportError, match=rf"needs {name}: pip install 'soar-search\[train\]'"):
         results.to_parquet(tmp_path / "x") if name == "pyarrow" else results.to_dataset()
+
+
+REPLIES = (
+    "I cannot say.",
+    "```python\ndef transform(grid):\n    raise ValueError('no, \"rows\"')\n```",
+    "```python\ndef transform(grid):\n    return grid\n```",
+)
+
+
+@pytest.fixture
+def mixed(tmp_path: Path) -> soar.SearchResults:
+    model, options = ScriptedModel(REPLIES), {"samples": 6, "refinements": 0, "samples_per_request": 6}
+    return soar.search([make_task("a,b", 1)], model, run=tmp_path / "run", **options)
+
+
+def test_an_attempt_says_what_the_model_said_and_what_failed(mixed: soar.SearchResults) -> None:
+    attempts = {one.key[-1]: one for one in mixed["a,b"].attempts}
+    nothing, raises, plain = attempts["0"], attempts["1"], attempts["2"]
+    assert nothing.reply == "I cannot say." and nothing.finish_reason == "stop" and nothing.program is None
+    assert nothing.parse_error and nothing.failure == f"no program: {nothing.parse_error}"
+    assert raises.failure == 'example 1: error: ValueError: no, "rows", line 2' and raises.parse_error is None
+    assert plain.failure is None and plain.program is not None and plain.program.source.strip() in plain.reply
+
+
+def test_the_suffix_says_what_is_written(mixed: soar.SearchResults, tmp_path: Path) -> None:
+    with soar.Archive(mixed.run) as archive:
+        rows = list(attempt_rows(archive, [mixed["a,b"].task]))
+    assert rows[1]["train_errors"][0] == 'error: ValueError: no, "rows", line 2' and rows[2]["test_errors"] == [None]
+    assert mixed.export(tmp_path / "all.jsonl") == 6
+    assert [json.loads(line) for line in (tmp_path / "all.jsonl").read_text().splitlines()] == rows
+    assert mixed.export(tmp_path / "all.CSV") == 6
+    with (tmp_path / "all.CSV").open(newline="") as file:
+        cells = list(csv.DictReader(file))
+    assert [one["reply"] for one in cells] == [row["reply"] for row in rows]
+    assert [json.loads(one["train_errors"]) for one in cells] == [row["train_errors"] for row in rows]
+    assert set(cells[0]) == set(rows[0]) and cells[0]["source"] == ""
+
+
+@pytest.mark.parametrize("name", ["all", "all.xlsx", "all.json", "all.csv.gz", "all.tsv"])
+def test_other_suffixes_are_refused_and_nothing_is_written(
+    mixed: soar.SearchResults, tmp_path: Path, name: str
+) -> None:
+    with pytest.raises(ExportError, match=r"\.parquet, \.csv or \.jsonl"):
+        mixed.export(tmp_path / name)
+    with pytest.raises(ExportError, match=r"name it \.parquet"):
+        mixed.to_parquet(tmp_path / "all.csv")
+    assert [one.name for one in tmp_path.iterdir()] == ["run"]

@@ -69,6 +69,9 @@ def search(
     few_shot: Annotated[
         str | None, typer.Option(metavar="RUN", help="Show tasks that this earlier run solved (RUN or RUN:ITERATION).")
     ] = None,
+    reply_tokens: Annotated[
+        int | None, typer.Option(help="Longest reply, in tokens; without it, the prompt set's.", min=1)
+    ] = None,
     max_programs: Annotated[
         int | None, typer.Option(help="Stop once there are so many programs, over all tasks.")
     ] = None,
@@ -109,6 +112,7 @@ def search(
         "tolerance": tolerance,
         "drop_examples": drop_examples,
         "few_shot": few_shot,
+        "max_tokens": reply_tokens,
     }
     stop = _stopper(max_programs, max_tokens, max_cost, max_seconds, stop_file)
     kept = f"what was found is in {run}: the same command goes on from there" if run else "no --run was given"

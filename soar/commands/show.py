@@ -55,20 +55,27 @@ def show(
     task: Annotated[
         str | None, typer.Option(help="Of a run, show this task, and how its best program came about.")
     ] = None,
+    attempts: Annotated[
+        bool, typer.Option("--attempts", help="With --task, print every reply and what became of it, best first.")
+    ] = False,
     every: Annotated[bool, typer.Option("--all", help="Of a run, list all tasks, not only the first.")] = False,
     save: Annotated[Path | None, typer.Option(help="Write the picture of a task to this .svg or .png file.")] = None,
 ) -> None:
     """Draw a task, or the results of a run."""
     from rich.console import Console
 
+    from soar.search.config import ConfigError
+
     console = Console()
+    if attempts and task is None:
+        raise ConfigError("--attempts prints the replies to one task of a run: name it with --task")
     if (Path(what) / "loop.json").exists() and task is None:
         from soar.loop import load_report
 
         console.print(load_report(what))
         return
     if (Path(what) / "archive.sqlite").exists():
-        _show_run(what, task, every)
+        _show_run(what, task, every, attempts)
         return
     for found in each(find_tasks(what)):
         if prompt:
@@ -79,11 +86,11 @@ def show(
             console.print(found)
 
 
-def _show_run(run: str, id: str | None, every: bool) -> None:
+def _show_run(run: str, id: str | None, every: bool, attempts: bool) -> None:
     from rich.console import Console
 
     from soar.search import ConfigError, load_run
-    from soar.search.lineage import line_text, short_line
+    from soar.search.lineage import attempt_text, line_text, short_line
     from soar.search.results_view import SHOWN, results_to_rich
 
     shown = None if every else SHOWN
@@ -98,6 +105,10 @@ def _show_run(run: str, id: str | None, every: bool) -> None:
     if id not in results:
         near = difflib.get_close_matches(id, results, n=1)
         raise ConfigError(f"no task {id} in {run}" + (f"; nearest: {near[0]}" if near else ""))
+    if attempts:
+        for attempt in results[id].attempts:
+            typer.echo(attempt_text(attempt))
+        return
     console.print(results[id])
     typer.echo(f"How it was found:\n{line_text(results[id].line)}")
 

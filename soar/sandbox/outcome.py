@@ -56,3 +56,10 @@ class Outcome:
     error: ProgramError | None = None
     seconds: float = 0.0
     deterministic: bool | None = None
+
+    def describe(self) -> str:
+        """The status, with the program's error where there is one: "error: ValueError: no rows, line 3"."""
+        if self.error is None:
+            return self.status
+        line = "" if self.error.line is None else f", line {self.error.line}"
+        return f"{self.status}: {self.error.type}: {self.error.message}{line}"

@@ -54,6 +54,15 @@ def short_line(line: Sequence[Attempt]) -> str:
     return " → ".join(f"{attempt.key} {attempt.train_accuracy:.0%}" for attempt in line)
 
 
+def attempt_text(attempt: Attempt) -> str:
+    """Return an attempt as text: where it came from, how its reply ended, what went wrong, and the reply in full."""
+    cut = ", cut at the longest length" if attempt.finish_reason == "length" else ""
+    said = [f"{_heading(attempt)}; {attempt.tokens} tokens{cut}"]
+    said += [f"  failed: {attempt.failure}"] if attempt.failure else []
+    said += [f"  not eligible: {', '.join(attempt.broken_rules)}"] if attempt.broken_rules else []
+    return "\n".join([*said, *(f"    {line}".rstrip() for line in attempt.reply.splitlines()), ""])
+
+
 def _heading(attempt: Attempt) -> str:
     first, *others = attempt.parents or (None,)
     how = "sampled" if first is None else f"refined from {first}"

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
 ANSWERS = 2  # ARC allows two
+MANY_CUT = 0.1  # share of replies cut at the longest length, above which a warning is due
 
 
 class Attempts(Sequence[Attempt]):
@@ -83,6 +84,16 @@ class Stats:
     prompt_tokens: int
     run_seconds: float
     cost: float | None
+
+
+class Line(str):
+    """A line of text that may be called as well: `result.summary` and `result.summary()` are the same."""
+
+    __slots__ = ()
+
+    def __call__(self) -> str:
+        """The text."""
+        return str(self)
 
 
 class SearchResult:
@@ -173,6 +184,11 @@ class SearchResult:
         """What its requests cost in US dollars; None where the model did not say."""
         return self._archive.cost(self.task.content_hash, self._config.iteration)
 
+    @property
+    def cut(self) -> tuple[int, int]:
+        """How many replies were cut at the longest length, and the length in tokens of the longest of them."""
+        return self._archive.cut(self.task.content_hash, self._config.iteration)
+
     @cached_property
     def stats(self) -> Stats:
         """What it cost and met."""
@@ -222,10 +238,16 @@ class SearchResult:
             "stats": stats,
         }
 
-    def summary(self) -> str:
+    @property
+    def summary(self) -> Line:
         """One line: whether it is solved, and out of how many attempts."""
+        return Line(self._summary())
+
+    def _summary(self) -> str:
         if self.skipped:
             return f"{self.task.id}: not searched: {self.skipped}"
+        if not self.stats.completions:
+            return f"{self.task.id}: waiting, not searched yet"
         word = {True: "solved", False: "not solved", None: "answers unknown"}[self.solved]
         stats = self.stats
         found = f"{stats.solving_examples} solve all examples" if stats.solving_examples else "none solves all examples"
@@ -236,10 +258,10 @@ class SearchResult:
         return f"{self.task.id}: {word}; {said}"
 
     def __repr__(self) -> str:
-        return f"<SearchResult {self.summary()}>"
+        return f"<SearchResult {self.summary}>"
 
     def __str__(self) -> str:
-        parts = [self.summary()]
+        parts = [self.summary]
         parts += [f"prediction {i} (weight {p.weight:g}, {p.count} attempts): {list(p.outputs)}"
                   for i, p in enumerate(self.predictions, 1)]  # fmt: skip
         if self.best is not None:
@@ -254,7 +276,9 @@ class SearchResult:
         from soar.display import task_to_rich
 
         parts: list[RenderableType] = [task_to_rich(self.task, [p.outputs for p in self.predictions])]
-        parts.append(Text(self.summary(), style="bold"))
+        parts.append(Text(self.summary, style="bold"))
+        if warning := cut_warning(self.cut, self.stats.completions):
+            parts.append(Text(warning, style="yellow"))
         if self.best is not None:
             parts.append(Text(_describe(self.best), style="dim"))
             parts.append(Syntax(_source(self.best), "python", background_color="default"))
@@ -264,10 +288,21 @@ class SearchResult:
         from soar.display import task_to_html
 
         html = task_to_html(self.task, [prediction.outputs for prediction in self.predictions])
-        html += f"<p><b>{escape(self.summary())}</b></p>"
+        html += f"<p><b>{escape(self.summary)}</b></p>"
         if self.best is not None:
             html += f"<p>{escape(_describe(self.best))}</p><pre>{escape(_source(self.best))}</pre>"
         return html
+
+
+def cut_warning(cut: tuple[int, int], completions: int) -> str:
+    """A warning where so many replies were cut that it pays to do something about it, else nothing."""
+    count, longest = cut
+    if count <= MANY_CUT * completions:
+        return ""
+    return (
+        f"Warning: {count / completions:.1%} of the replies were cut at the longest length ({longest} tokens). "
+        "Raise it in a new run with --reply-tokens (in Python max_tokens), as far as the model's window reaches"
+    )
 
 
 def _source(attempt: Attempt) -> str:

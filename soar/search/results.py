@@ -6,10 +6,10 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from soar.archive import Archive
-from soar.export import to_dataset, to_parquet
+from soar.export import to_dataset, to_parquet, write_rows
 from soar.search.config import SearchConfig
 from soar.search.result import SearchResult
 from soar.search.results_view import results_to_html, results_to_rich, results_to_text
@@ -62,6 +62,10 @@ class Summary:
     prompt_tokens: int
     cost: float | None
 
+    def __call__(self) -> Self:
+        """Itself, so that `results.summary()` reads as `results.summary` does."""
+        return self
+
 
 class SearchResults(Mapping[str, SearchResult]):
     """The results of many tasks by id, each read when it is looked at; draws and prints itself as a table.
@@ -90,7 +94,9 @@ class SearchResults(Mapping[str, SearchResult]):
         self._archive = Archive(folder.archive)
         self._results: dict[str, SearchResult] = {}
 
-    def __getitem__(self, id: str) -> SearchResult:
+    def __getitem__(self, id: str | int) -> SearchResult:
+        if isinstance(id, int):  # a place among the tasks: results[0], results[-1]
+            id = list(self._tasks)[id]
         if id not in self._results:
             task = self._tasks[id]
             self._results[id] = SearchResult(
@@ -108,6 +114,11 @@ class SearchResults(Mapping[str, SearchResult]):
     def events(self) -> dict[str, int]:
         """How often what happened on the way, over all starts; see `Snapshot.events`."""
         return RunFolder(self.run).events()
+
+    @property
+    def cut(self) -> tuple[int, int]:
+        """How many replies were cut at the longest length, and the length in tokens of the longest of them."""
+        return self._archive.cut(iteration=self.config.iteration)
 
     @property
     def summary(self) -> Summary:
@@ -145,11 +156,19 @@ class SearchResults(Mapping[str, SearchResult]):
         """The summary and each task's result as JSON data."""
         return {"summary": asdict(self.summary), "results": {id: result.to_json() for id, result in self.items()}}
 
+    def export(self, path: str | Path) -> int:
+        """Write all attempts to a .parquet, .csv or .jsonl file (see `soar.export.write_rows`); return their number.
+
+        Raises:
+            ExportError: the suffix is another, or pyarrow is not installed.
+        """
+        return write_rows(path, self._archive, self._tasks.values(), self.config.iteration, self.config.rules)
+
     def to_parquet(self, path: str | Path) -> int:
         """Write all attempts to a Parquet file, a row per completion (see `soar.export`); return their number.
 
         Raises:
-            ExportError: pyarrow is not installed.
+            ExportError: pyarrow is not installed, or the file's suffix is that of another kind of file.
         """
         return to_parquet(path, self._archive, self._tasks.values(), self.config.iteration, self.config.rules)
 

@@ -8,7 +8,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from soar.models.prices import dollars
-from soar.search.result import SearchResult
+from soar.search.result import SearchResult, cut_warning
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -22,7 +22,7 @@ COLUMNS = ("task", "solved", "attempts", "programs", "solve all examples", "fail
 
 def results_to_text(results: SearchResults) -> str:
     """A line for each of the first tasks, and the summary."""
-    return "\n".join([*(result.summary() for result in islice(results.values(), SHOWN)), *lines(results)])
+    return "\n".join([*(result.summary for result in islice(results.values(), SHOWN)), *lines(results)])
 
 
 def results_to_rich(results: SearchResults, shown: int | None = SHOWN) -> RenderableType:
@@ -49,6 +49,8 @@ def _row(result: SearchResult) -> tuple[str, ...]:
     if result.skipped:
         return (result.task.id, f"not searched: {result.skipped}", "0", "0", "0", "0")
     stats = result.stats
+    if not stats.completions:
+        return (result.task.id, "waiting", "0", "0", "0", "0")
     solved = {True: "yes", False: "no", None: "unknown"}[result.solved]
     failed = stats.errors + stats.timeouts + stats.other_failures
     return (result.task.id, solved, *map(str, (stats.completions, stats.programs, stats.solving_examples, failed)))
@@ -58,7 +60,9 @@ def lines(results: SearchResults, shown: int | None = SHOWN) -> list[str]:
     """What the table of so many rows leaves out, and the summary, in words."""
     summary = results.summary
     parts = [_rest(results, shown), _twins(results.twins), *_solved(summary), _spent(summary), *_failed(summary)]
-    parts.append(_events(results.events))
+    parts += [cut_warning(results.cut, summary.completions), _events(results.events)]
+    if waiting := sum(not one.skipped and not one.stats.completions for one in results.values()):
+        parts.append(f"Waiting, not begun, and counted as not solved above: {waiting} of {summary.tasks} tasks")
     if summary.ended:
         enough = f"{results.config.enough} programs solve all their examples (stop_when_solved)"
         parts.append(f"Asked no further: {summary.ended} tasks because {enough}")
