@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -243,6 +243,14 @@ SETS = tuple(one.name for one in fields(Sets) if one.name != "dropped")
 LATER = ("held_out tasks", "target tasks")
 SWITCHES = ("control",)  # may come later: they change nothing that is there
 GROWING = ("iterations", "ttt")
+
+
+def loop_rows(runs: Sequence[Path]) -> dict[str, Any]:
+    """Return the options, and the seed, with which the loop in the first folder makes rows; none without a loop."""
+    held = RunFolder(Path(runs[0])).read("loop.json") if runs else {}
+    if not held:
+        return {}
+    return HindsightConfig.of(held["hindsight"]).rows() | {"seed": held["seed"]}
 
 
 def _fingerprint(tasks: TaskSet) -> str:

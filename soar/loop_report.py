@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -14,17 +15,30 @@ from soar.loop_rounds import Round, evaluation_in, joint_vote, rounds_in
 from soar.search.run_folder import RunFolder
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
+    from rich.console import Console, ConsoleOptions, RenderResult
+    from rich.table import Table
 
     from soar.evaluation import Comparison, Estimate, Evaluation
 
-COLUMNS = ("search", "solved", "by the vote, %", "oracle", "pass@1", "pass@{k}", "rows", "minutes", "adapter")
+COLUMNS = (
+    "search",
+    "solved",
+    "by the vote, %",
+    "oracle",
+    "pass@1",
+    "pass@{k}",
+    "answers",
+    "rows",
+    "minutes",
+    "adapter",
+)
 MEANINGS = (
     "solved: tasks with every test input hit by one of two predictions; by the vote: mean over tasks of the share of "
     "test inputs hit (the paper's reading), with its 95% interval over tasks; oracle: the same, were every attempt a "
-    "prediction; pass@1 of the samples, pass@{k} of all completions; rows: what was learnt from after the search, "
-    "sampling + refinement; minutes: search + hindsight + training; one vote: over the attempts "
-    "of all searches of a set; no learning: one search of the base model with as many completions as all of them."
+    "prediction; pass@1 of the samples, pass@{k} of all completions; answers: different ones to the tests, per task; "
+    "rows: what was learnt from after the search, sampling + refinement; minutes: search + hindsight + training; "
+    "one vote: over the attempts of all searches of a set; no learning: one search of the base model with as many "
+    "completions as all of them."
 )
 
 
@@ -112,6 +126,7 @@ class LoopReport:
     def _figures(self, title: str, evaluation: Evaluation, *more: str) -> tuple[str, ...]:
         graded = [row.solved for row in evaluation.per_task if row.solved is not None]
         vote = evaluation.summary["mean_solved"]
+        answers = evaluation.summary["unique_outputs"]
         interval = f" [{100 * vote.low:.1f}, {100 * vote.high:.1f}]" if vote is not None else ""
         return (
             title,
@@ -120,6 +135,7 @@ class LoopReport:
             _percent(evaluation.summary["oracle"]),
             _percent(evaluation.pass_at(1, sampled=True)),
             _percent(evaluation.pass_at(self._k)),
+            "?" if answers is None else f"{answers.value:.1f}",
             *more,
         )
 
@@ -160,20 +176,30 @@ class LoopReport:
         ]
         return "\n".join([*(line.rstrip() for line in table), "", *self.lines()])
 
-    def __rich__(self) -> RenderableType:
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         from rich.console import Group
+        from rich.measure import Measurement
+        from rich.text import Text
+
+        table = self._rich_table(stacked=False)
+        if Measurement.get(console, options.update(width=1000), table).maximum > options.max_width:
+            table = self._rich_table(stacked=True)
+        yield Group(table, Text(f"\n{MEANINGS.format(k=self._k)}\n", style="dim"), *map(Text, self.lines()))
+
+    def _rich_table(self, stacked: bool) -> Table:
+        """The table without names of adapters; stacked: with cells of several lines, for a narrow terminal."""
         from rich.table import Table
         from rich.text import Text
 
         header, *rows = self.table()
-        table = Table(*header[:-1], title=Text(self.run.name), title_justify="left", box=None, padding=(0, 1, 0, 0))
+        table = Table(title=Text(self.run.name), title_justify="left", box=None, padding=(0, 1, 0, 0))
+        for name in header[:-1]:
+            table.add_column(_stacked(name) if stacked else name, no_wrap=True)
         for row, above in zip(rows, [header, *rows], strict=False):
             if row[0].replace(",", " ").split()[0] != above[0].replace(",", " ").split()[0]:
                 table.add_row()
-            table.add_row(*map(Text, row[:-1]))  # without names of adapters, so that it fits a narrow terminal
-        for column in table.columns:
-            column.no_wrap = True
-        return Group(table, Text(f"\n{MEANINGS.format(k=self._k)}\n", style="dim"), *map(Text, self.lines()))
+            table.add_row(*(Text(_stacked(cell) if stacked else cell) for cell in row[:-1]))
+        return table
 
     def _repr_html_(self) -> str:
         header, *rows = self.table()
@@ -242,6 +268,12 @@ def _minutes(folder: RunFolder) -> tuple[dict[str, float], tuple[str, ...]]:
             if "seconds" in line:
                 minutes[line["stage"]] += line["seconds"] / 60
     return dict(minutes), tuple(stage for stage in minutes if open_starts[stage] > 0)
+
+
+def _stacked(cell: str) -> str:
+    """A heading or cell in lines where it can be parted: after a comma, before an interval, after +, after @."""
+    cell = re.sub(r" (?=\[)|(?<=by the) |(?<=[+@])", "\n", cell)
+    return cell if "\n" in cell else cell.replace(", ", ",\n", 1)
 
 
 def _percent(value: Estimate | None) -> str:

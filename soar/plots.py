@@ -157,6 +157,8 @@ def rows_by_bin(reports: Sequence[Mapping[str, Any]]) -> Plot:
     ]
     rounds, base = list(range(len(reports))), [0.0] * len(reports)
     for name, colour, counts in parts:
+        if not any(counts):
+            continue  # nothing to see, and nothing for the legend to name
         axes.bar(rounds, counts, bottom=base, color=colour, width=0.6, label=name, edgecolor="white", linewidth=0.6)
         base = [below + count for below, count in zip(base, counts, strict=True)]
     for x, total in zip(rounds, base, strict=True):
@@ -164,7 +166,7 @@ def rows_by_bin(reports: Sequence[Mapping[str, Any]]) -> Plot:
     axes.set_xticks(rounds)
     axes.yaxis.set_major_formatter("{x:,.0f}")
     axes.grid(visible=False, axis="x")
-    axes.margins(y=0.1)
+    axes.set_ylim(0, 1.1 * max([1.0, *base]))  # room for the totals; margins stop at the edges of empty bars
     handles, names = axes.get_legend_handles_labels()
     axes.legend(handles[::-1], names[::-1], loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
     return Plot(figure)
@@ -226,11 +228,22 @@ def _finished(figure: Figure, axes: Axes, labels: Sequence[tuple[float, float, s
     if axes.get_xscale() == "linear":
         axes.set_xticks(range(math.ceil(axes.get_xlim()[0]), math.floor(axes.get_xlim()[1]) + 1))
     right = max((x for x, *_ in labels), default=0)
+    top = axes.get_ylim()[1]
     room = 0.062 * (axes.get_ylim()[1] - axes.get_ylim()[0])  # height of a line of text
-    height = float("-inf")
-    for _, y, text, colour in sorted(labels, key=lambda label: label[1]):
-        height = max(y, height + room)
+    ordered = sorted(labels, key=lambda label: label[1])
+    for height, (_, _, text, colour) in zip(_apart([y for _, y, *_ in ordered], room, top), ordered, strict=True):
         axes.annotate(text, (right, height), xytext=(8, 0), textcoords="offset points", va="center", color=colour,
                       annotation_clip=False, parse_math=False)  # fmt: skip
     axes.set_title("shaded: 95% interval over tasks", loc="right", fontsize=9, fontweight="normal", color=GREY)
     return Plot(figure)
+
+
+def _apart(heights: Sequence[float], room: float, top: float) -> list[float]:
+    """Move ascending heights so that each has room to the next and none lies above the top."""
+    placed: list[float] = []
+    for height in heights:
+        placed.append(max(height, placed[-1] + room) if placed else height)
+    for place in reversed(range(len(placed))):
+        placed[place] = min(placed[place], top)
+        top = placed[place] - room
+    return placed

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import importlib.util
+import itertools
 import json
 from pathlib import Path
 from typing import Any
@@ -75,3 +76,22 @@ def test_what_cannot_be_drawn_is_said(
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(plots.PlotError, match=r"pip install 'soar-search\[plots\]'"):
         plots.rows_by_bin([REPORT])
+
+
+def test_bars_without_rows_are_not_named_and_totals_have_room() -> None:
+    plot = plots.rows_by_bin([{"rows": {"sample": 398, "refine": 2}, "bins": {"(0, 34%]": 2}}])
+    axes = plot.figure.axes[0]
+    legend = axes.get_legend()
+    assert legend is not None
+    names = [text.get_text() for text in legend.get_texts()]
+    assert names == ["refinement, parent at (0, 34%]", "sampling"]
+    assert axes.get_ylim()[1] == pytest.approx(440)
+
+
+@pytest.mark.parametrize(
+    "heights", [[90, 90, 90, 90], [0, 1, 2], [50, 99, 100, 100], [100], [], [10, 12, 60, 97, 97.5, 98]]
+)
+def test_names_of_lines_keep_apart_below_the_top(heights: list[float]) -> None:
+    placed = plots._apart(heights, 6.2, 101)
+    assert len(placed) == len(heights) and all(one <= 101 for one in placed)
+    assert all(after - before >= 6.2 - 1e-9 for before, after in itertools.pairwise(placed))

@@ -93,3 +93,16 @@ def test_summaries_read_the_same_called_or_not_and_results_have_places() -> None
     with pytest.raises(KeyError):
         results["nosuch"]
     assert list(results) == ["task0", "task1", "task2"] and 0 not in list(results)
+
+
+def test_a_log_gets_a_line_now_and_then_and_with_progress_one_for_each_task(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tasks, options = [make_task(f"task{i}", i) for i in range(3)], {"samples": 4, "refinements": 0}
+    soar.search(tasks, ScriptedModel(script), **options)
+    assert capsys.readouterr().err == ""  # over before there is anything to tell
+    monkeypatch.setattr("soar.search.progress_bar.QUIET", 0.0)
+    soar.search(tasks, ScriptedModel(script), **options)
+    assert "3/3 tasks" in capsys.readouterr().err
+    soar.search(tasks, ScriptedModel(script), progress=False, **options)
+    assert capsys.readouterr().err == ""

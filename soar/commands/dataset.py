@@ -23,28 +23,38 @@ def dataset(
         str | None, typer.Option(help="Round of the loop, or all; without it, the last of each run.")
     ] = None,
     selection: Annotated[
-        str, typer.Option(help="Programs for sampling: greedy-diverse, greedy, uniform, correct-only.")
-    ] = "greedy-diverse",
-    refinement: Annotated[str, typer.Option(help="Refinements: diverse, uniform, none.")] = "diverse",
-    per_task: Annotated[int, typer.Option(help="Most rows of each kind that a task may have.")] = 50,
-    augment: Annotated[int, typer.Option(help="Rows more for each solution: what it gives at other inputs.")] = 0,
+        str | None,
+        typer.Option(
+            help="Programs for sampling: greedy-diverse, greedy, uniform, correct-only. This option and those that "
+            "follow up to --threshold, and --seed: without them, what the loop in the folder learns with, else SOAR's "
+            "(greedy-diverse, diverse, 50, 0, no, no, ngrams, the embedder's, 0)."
+        ),
+    ] = None,
+    refinement: Annotated[str | None, typer.Option(help="Refinements: diverse, uniform, none.")] = None,
+    per_task: Annotated[int | None, typer.Option(help="Most rows of each kind that a task may have.")] = None,
+    augment: Annotated[
+        int | None, typer.Option(help="Rows more for each solution: what it gives at other inputs.")
+    ] = None,
     move_inputs: Annotated[
-        bool, typer.Option("--move-inputs", help="Show programs that solve nothing at turned and recoloured inputs.")
-    ] = False,
+        bool | None,
+        typer.Option(
+            "--move-inputs/--no-move-inputs", help="Show programs that solve nothing at turned and recoloured inputs."
+        ),
+    ] = None,
     simplify: Annotated[
-        bool, typer.Option("--simplify", help="Take out of programs what changes nothing at their task's inputs.")
-    ] = False,
+        bool | None, typer.Option("--simplify/--no-simplify", help="Take out of programs what changes nothing.")
+    ] = None,
     embedder: Annotated[
-        str,
+        str | None,
         typer.Option(help="Finds near-duplicates: ngrams, coderank (the paper's), or a sentence-transformers model."),
-    ] = "ngrams",
+    ] = None,
     threshold: Annotated[
         float | None, typer.Option(help="Cosine above which two solutions count as one; without it, the embedder's.")
     ] = None,
     test_time: Annotated[
         bool, typer.Option("--test-time", help="Rows for target tasks: drawn by the vote, no test output is read.")
     ] = False,
-    seed: Annotated[int, typer.Option(help="Decides every draw.")] = 0,
+    seed: Annotated[int | None, typer.Option(help="Decides every draw.")] = None,
     model: Annotated[
         str | None, typer.Option(help="The model whose window the prompts must fit; without it, mini's for its runs.")
     ] = None,
@@ -66,28 +76,40 @@ def dataset(
     from soar.hindsight import DatasetError, make_dataset
     from soar.hindsight.dataset import open_sources
     from soar.hindsight.relabel import row_task
+    from soar.loop_config import loop_rows
 
     if iteration is not None and iteration != "all" and not iteration.isdecimal():
         raise DatasetError(f"--iteration is a number or 'all', not {iteration!r}")
     if picture is not None and row is None:
         raise DatasetError("--picture draws the task of a row: name one with --row")
     chosen: Any = iteration if iteration in (None, "all") else int(iteration)
-    options: dict[str, Any] = {"selection": selection, "refinement": refinement, "model": model, "seed": seed}
-    limits: dict[str, Any] = {
+    given: dict[str, Any] = {
+        "selection": selection,
+        "refinement": refinement,
         "per_task": per_task,
         "augment": augment,
         "move_inputs": move_inputs,
         "simplify": simplify,
         "embedder": embedder,
         "threshold": threshold,
+        "seed": seed,
     }
-    made, report = make_dataset(runs, iteration=chosen, test_time=test_time, **options, **limits)
+    options = {} if test_time else loop_rows(runs)
+    if options:
+        typer.echo("Options that are not given are those the loop in this folder learns with.", err=True)
+    options |= {name: value for name, value in given.items() if value is not None}
+    made, report = make_dataset(runs, iteration=chosen, test_time=test_time, model=model, **options)
     console = Console()
     if row is not None:
         if not -len(made) <= row < len(made):
             raise DatasetError(f"there is no row {row}: the dataset has {len(made)} rows, numbered from 0")
         with ExitStack() as stack:
-            _show_row(console, row_task(open_sources(runs, chosen, stack), made[row], seed), made[row], picture)
+            _show_row(
+                console,
+                row_task(open_sources(runs, chosen, stack), made[row], options.get("seed", 0)),
+                made[row],
+                picture,
+            )
     else:
         console.print(report)
         _show_some(console, made)

@@ -84,6 +84,13 @@ def search(
     max_seconds: Annotated[float | None, typer.Option(help="Stop after so many seconds.")] = None,
     stop_file: Annotated[Path | None, typer.Option(help="Stop once this file is there.")] = None,
     limit: Annotated[int | None, typer.Option(help="Search only the first LIMIT tasks of a set.", min=1)] = None,
+    progress: Annotated[
+        bool | None,
+        typer.Option(
+            "--progress/--no-progress",
+            help="Where there is no terminal: a line for every task that is done; without it, one now and then.",
+        ),
+    ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print predictions as JSON, and nothing else, on standard output.")
     ] = False,
@@ -121,7 +128,9 @@ def search(
             settled = open_model(model, model_settings) if model_settings is not None else None
             if settled is not None:
                 stack.callback(settled.close)
-            result = search_tasks(found, model=settled or model, adapter=adapter, run=run, stop=stop, **options)
+            result = search_tasks(
+                found, model=settled or model, adapter=adapter, run=run, stop=stop, progress=progress, **options
+            )
     except KeyboardInterrupt:
         typer.secho(f"soar: interrupted; {kept}", fg="yellow", err=True)
         raise typer.Exit(130) from None

@@ -102,7 +102,8 @@ def search(
         run: folder of the run; None: a temporary one, which goes when the result does.
         stop: when to stop before the budget is spent: `Programs(n)`, `Tokens(n)`, `Cost(dollars)`, `Seconds(n)`,
             `StopFile(path)`, or several joined by `|`. The result's `stopped` says why it did.
-        progress: show it; None: in a terminal or a notebook only.
+        progress: show it; None: as True in a terminal or a notebook, elsewhere a line on standard error now and then,
+            with True one for each task that is done.
         config: options of `SearchConfig`, such as samples=64, refinements=64, seed=0.
 
     Raises:

@@ -14,7 +14,12 @@ QUIET = 15.0  # seconds
 
 
 def watched(snapshots: Iterator[Snapshot], progress: bool | None) -> Iterator[Snapshot]:
-    """Pass snapshots on and show each; with None only in a terminal or a notebook, with False nowhere."""
+    """Pass snapshots on and show each, with False nowhere.
+
+    Without a terminal or a notebook: with True a line for each task that is done, with None one now and then.
+    """
+    if progress is None and not _in_notebook() and not sys.stderr.isatty():
+        return _now_and_then(snapshots)
     return shown(snapshots, progress, lambda one: (one.budget, one.completions, describe(one)), "starting", _as_lines)
 
 
@@ -96,6 +101,16 @@ def _as_lines(snapshots: Iterator[Snapshot]) -> Iterator[Snapshot]:
         if snapshot.tasks_done != done or snapshot.seconds - told >= QUIET:
             print(describe(snapshot), file=sys.stderr, flush=True)
             done, told = snapshot.tasks_done, snapshot.seconds
+        yield snapshot
+
+
+def _now_and_then(snapshots: Iterator[Snapshot]) -> Iterator[Snapshot]:
+    """A line every `QUIET` seconds, so that a log shows that the search goes on, and short ones say nothing."""
+    told = 0.0
+    for snapshot in snapshots:
+        if snapshot.seconds - told >= QUIET:
+            print(describe(snapshot), file=sys.stderr, flush=True)
+            told = snapshot.seconds
         yield snapshot
 
 

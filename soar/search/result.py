@@ -261,7 +261,7 @@ class SearchResult:
         return f"<SearchResult {self.summary}>"
 
     def __str__(self) -> str:
-        parts = [self.summary]
+        parts: list[str] = [self.summary]
         parts += [f"prediction {i} (weight {p.weight:g}, {p.count} attempts): {list(p.outputs)}"
                   for i, p in enumerate(self.predictions, 1)]  # fmt: skip
         if self.best is not None:
