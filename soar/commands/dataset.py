@@ -73,6 +73,7 @@ def dataset(
     """
     from rich.console import Console
 
+    from soar.export import WRITERS
     from soar.hindsight import DatasetError, make_dataset
     from soar.hindsight.dataset import open_sources
     from soar.hindsight.relabel import row_task
@@ -80,6 +81,8 @@ def dataset(
 
     if iteration is not None and iteration != "all" and not iteration.isdecimal():
         raise DatasetError(f"--iteration is a number or 'all', not {iteration!r}")
+    if parquet is not None and parquet.suffix.lower() in WRITERS:
+        raise DatasetError(f"{parquet}: Parquet in a file of this name would mislead: name it .parquet")
     if picture is not None and row is None:
         raise DatasetError("--picture draws the task of a row: name one with --row")
     chosen: Any = iteration if iteration in (None, "all") else int(iteration)
