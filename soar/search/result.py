@@ -15,6 +15,7 @@ from soar.records import Judge
 from soar.search.config import SearchConfig
 from soar.search.lineage import ancestors
 from soar.search.scan import Scan
+from soar.search.wording import Line, cut_warning
 from soar.task import Task
 from soar.voting import Prediction, vote
 
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
 ANSWERS = 2  # ARC allows two
-MANY_CUT = 0.1  # share of replies cut at the longest length, above which a warning is due
 
 
 class Attempts(Sequence[Attempt]):
@@ -84,16 +84,6 @@ class Stats:
     prompt_tokens: int
     run_seconds: float
     cost: float | None
-
-
-class Line(str):
-    """A line of text that may be called as well: `result.summary` and `result.summary()` are the same."""
-
-    __slots__ = ()
-
-    def __call__(self) -> str:
-        """The text."""
-        return str(self)
 
 
 class SearchResult:
@@ -292,17 +282,6 @@ class SearchResult:
         if self.best is not None:
             html += f"<p>{escape(_describe(self.best))}</p><pre>{escape(_source(self.best))}</pre>"
         return html
-
-
-def cut_warning(cut: tuple[int, int], completions: int) -> str:
-    """A warning where so many replies were cut that it pays to do something about it, else nothing."""
-    count, longest = cut
-    if count <= MANY_CUT * completions:
-        return ""
-    return (
-        f"Warning: {count / completions:.1%} of the replies were cut at the longest length ({longest} tokens). "
-        "Raise it in a new run with --reply-tokens (in Python max_tokens), as far as the model's window reaches"
-    )
 
 
 def _source(attempt: Attempt) -> str:

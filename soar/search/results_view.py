@@ -8,7 +8,8 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from soar.models.prices import dollars
-from soar.search.result import SearchResult, cut_warning
+from soar.search.result import SearchResult
+from soar.search.wording import cut_warning
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
