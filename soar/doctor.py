@@ -8,6 +8,7 @@ import platform
 from collections.abc import Iterator
 
 from soar.cores import available_cores
+from soar.hints import install
 
 EXTRAS = {
     "local": ("torch", "transformers", "tokenizers", "peft"),
@@ -28,7 +29,7 @@ def report() -> Iterator[str]:
         found = {package: _version(package) for package in packages}
         missing = [package for package, version in found.items() if version is None]
         have = ", ".join(f"{package} {version}" for package, version in found.items() if version)
-        lack = f"missing {', '.join(missing)}: pip install 'soar-search[{extra}]'" if missing else ""
+        lack = f"missing {', '.join(missing)}: {install(extra)}" if missing else ""
         yield f"[{extra}] " + "; ".join(part for part in (have, lack) if part)
     yield f"[vllm] {_vllm()}"
     for name, state in doctor_report().items():

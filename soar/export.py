@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 from soar.archive import Archive
 from soar.eligibility import RULES, Rule
 from soar.errors import SoarError
+from soar.hints import install
 from soar.program import Attempt
 from soar.sandbox.outcome import Outcome
 from soar.task import Task, canonical_json, twins_of
@@ -208,4 +209,4 @@ def _schema() -> Any:
 
 def _need(package: str) -> None:
     if importlib.util.find_spec(package) is None:
-        raise ExportError(f"this export needs {package}: pip install 'soar-search[train]'")
+        raise ExportError(f"this export needs {package}: {install('train')}")

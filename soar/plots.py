@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from soar.errors import SoarError
+from soar.hints import install
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -174,7 +175,7 @@ def rows_by_bin(reports: Sequence[Mapping[str, Any]]) -> Plot:
 
 def _axes(title: str, x: str, y: str) -> tuple[Figure, Axes]:
     if importlib.util.find_spec("matplotlib") is None:
-        raise PlotError("plots need matplotlib: pip install 'soar-search[plots]'")
+        raise PlotError(f"plots need matplotlib: {install('plots')}")
     from matplotlib import rc_context
     from matplotlib.figure import Figure
 

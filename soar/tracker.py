@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from soar.errors import SoarError
+from soar.hints import install
 
 KNOWN = ("tensorboard", "wandb", "trackio")
 
@@ -75,7 +76,7 @@ def open_trackers(names: Sequence[str], folder: Path) -> list[Tracker]:
             raise SoarError(f"figures can be sent to {' or '.join(KNOWN[1:])}, not to {name!r}")
         if importlib.util.find_spec(name) is None:
             raise SoarError(
-                f"{name} is not installed: pip install {'soar-search[train]' if name == KNOWN[0] else name}"
+                f"{name} is not installed: {install('train') if name == KNOWN[0] else f'pip install {name}'}"
             )
     config = json.loads((folder / "loop.json").read_text(encoding="utf-8"))
     return [TensorBoard(folder), *(Hosted(name, folder, config) for name in names)]

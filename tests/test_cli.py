@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from soar.doctor import report
+from soar.hints import install
 
 SOAR = [sys.executable, "-m", "soar"]
 SMALL = ["--samples", "8", "--refinements", "8"]
@@ -102,7 +103,7 @@ def test_runs_are_merged_and_exported(tmp_path: Path) -> None:
     if importlib.util.find_spec("pyarrow"):
         assert "32 rows in both.parquet" in done.stdout
     else:
-        assert done.returncode == 2 and "pip install 'soar-search[train]'" in done.stderr
+        assert done.returncode == 2 and install("train") in done.stderr
 
 
 def _answers(done: subprocess.CompletedProcess[str]) -> object:

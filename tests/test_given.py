@@ -15,9 +15,11 @@ from soar.cli import app
 from soar.errors import SoarError
 from soar.given import as_tasks
 from soar.hindsight import make_dataset
+from soar.hints import install
 from soar.models import Capabilities
 from soar.search import load_run
 from soar.testing import ScriptedModel
+from soar.training import Adapter
 from tests.search_support import TASKS
 
 ONE = soar.find_task("a699fb00")
@@ -134,6 +136,20 @@ def test_an_adapter_with_an_empty_file_is_said(tmp_path: Path, empty: str) -> No
     (tmp_path / empty).write_text("")
     with pytest.raises(SoarError, match=f"{empty} is empty"):
         soar.search(ONE, adapter=tmp_path, **OPTIONS)
+
+
+@pytest.mark.parametrize("damage", ["", "{", "[]", '{"name": 1}'])
+def test_a_damaged_record_of_an_adapter_is_said(tmp_path: Path, damage: str) -> None:
+    (tmp_path / "soar.json").write_text(damage)
+    with pytest.raises(SoarError, match=r"soar.json is damaged"):
+        Adapter.load(tmp_path)
+
+
+def test_hints_name_what_can_be_installed_from() -> None:
+    root = Path(soar.__file__).parents[1]
+    assert install("train") == f"pip install -e '{root}[train]'"
+    for file in (root / "soar").rglob("*.py"):
+        assert "pip install 'soar-search[" not in file.read_text()
 
 
 @pytest.mark.parametrize(

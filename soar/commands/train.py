@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from soar.hints import install
+
 if TYPE_CHECKING:
     from datasets import Dataset
 
@@ -70,7 +72,7 @@ def _read(rows: Path) -> Dataset:
     from soar.training import TrainingError
 
     if importlib.util.find_spec("datasets") is None:
-        raise TrainingError("training needs datasets: pip install 'soar-search[train]'")
+        raise TrainingError(f"training needs datasets: {install('train')}")
     from datasets import Dataset, load_from_disk
 
     if not rows.exists():

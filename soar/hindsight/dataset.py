@@ -21,6 +21,7 @@ from soar.hindsight.report import HindsightReport
 from soar.hindsight.rows import BY_VOTE, Choice, Maker
 from soar.hindsight.scan import Source, best_known
 from soar.hindsight.selection import REFINEMENTS, SELECTIONS, RefinementSelection, Selection
+from soar.hints import install
 from soar.models.base import LanguageModel
 from soar.sandbox import Sandbox
 from soar.search.results import SearchResults
@@ -140,7 +141,7 @@ def _check(selection: str, refinement: str, per_task: int, augment: int, test_ti
         raise DatasetError(f"test_time draws by the vote, no refinements: selection is {' or '.join(BY_VOTE)}")
     for package in ("datasets", "pyarrow"):
         if importlib.util.find_spec(package) is None:
-            raise DatasetError(f"a dataset needs {package}: pip install 'soar-search[train]'")
+            raise DatasetError(f"a dataset needs {package}: {install('train')}")
 
 
 def _folders(runs: Run | Sequence[Run]) -> list[Path]:

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from soar.errors import SoarError
+from soar.hints import install
 from soar.replies import ENTRY_POINT
 
 LAYOUT = {tokenize.COMMENT, tokenize.NL, tokenize.ENCODING, tokenize.ENDMARKER}
@@ -114,7 +115,7 @@ class SentenceEmbedder:
 
     def __init__(self, source: str, revision: str | None = None, trust_remote_code: bool = False) -> None:
         if importlib.util.find_spec("sentence_transformers") is None:
-            raise EmbeddingError(f"the embedder {source} needs sentence-transformers: pip install 'soar-search[embed]'")
+            raise EmbeddingError(f"the embedder {source} needs sentence-transformers: {install('embed')}")
         from sentence_transformers import SentenceTransformer
 
         self.name = source if revision is None else f"{source}@{revision}"

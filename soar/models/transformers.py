@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from soar.cores import available_cores, computes_bf16
+from soar.hints import install
 from soar.models.base import Capabilities, Completion, ModelError, Prompt, Reply, Sampling, prompt_set_of
 from soar.models.pool import WorkerPool
 from soar.models.tokens import encode_prompt
@@ -30,7 +31,7 @@ class TransformersModel:
     def __init__(self, source: str) -> None:
         for package in ("torch", "transformers"):
             if importlib.util.find_spec(package) is None:
-                raise ModelError(f"hf:{source} needs {package}: pip install 'soar-search[local]'")
+                raise ModelError(f"hf:{source} needs {package}: {install('local')}")
         self.name = f"hf:{source}"
         self.prompt_set = prompt_set_of(source)
         self.adapter: str | None = None

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from soar.events import report
+from soar.hints import install
 from soar.models.addresses import checked_url
 from soar.models.base import Capabilities, ModelError, Prompt, Reply, Sampling, prompt_set_of
 from soar.models.clients import tell_who_reads
@@ -56,7 +57,7 @@ class VllmModel:
 
     def __init__(self, source: str, merge: bool = False) -> None:
         if importlib.util.find_spec("transformers") is None:
-            raise ModelError(f"vllm:{source} needs transformers, for the tokenizer: pip install 'soar-search[local]'")
+            raise ModelError(f"vllm:{source} needs transformers, for the tokenizer: {install('local')}")
         parsed = VllmName.parse(source)
         self.source, self.options, self.name = parsed.source, parsed.options, parsed.name
         self.merge = merge or parsed.merge

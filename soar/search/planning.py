@@ -57,7 +57,10 @@ def make_plan(tasks: Mapping[str, Task], asker: Asker, config: SearchConfig) -> 
         task = full.without_test_outputs()
         prompt_set = usual if task.is_grid else other
         if prompt_set.settings.grids_only and not task.is_grid:
-            plan.skipped[task.id] = f"prompt set {prompt_set.name} shows grids only, this task has other values"
+            plan.skipped[task.id] = (
+                f"prompt set {prompt_set.name} shows grids only, this task has other values: take a model that knows "
+                "Python, such as openai:MODEL or hf:NAME (--model)"
+            )
         else:
             plan.work.append((task, prompt_set, prompt_set.render(task)))
     for start in range(0, len(plan.work), COUNTED_AT_ONCE):

@@ -65,9 +65,12 @@ class Adapter:
             found = (folder / MATRICES).exists() or (folder / WEIGHTS).exists()
             why = "was not trained by soar" if found else "holds no finished adapter"
             raise AdapterError(f"{folder} {why}: there is no {RECORD} in it")
-        record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
-        record["prompt_sets"] = tuple(record["prompt_sets"])
-        return cls(path=folder, **record)
+        try:
+            record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+            record["prompt_sets"] = tuple(record["prompt_sets"])
+            return cls(path=folder, **record)
+        except (ValueError, TypeError, KeyError) as error:
+            raise AdapterError(f"{folder / RECORD} is damaged ({error}): put a copy back, or train again") from None
 
     def save(self) -> None:
         """Write `soar.json`: from then on the adapter is finished."""

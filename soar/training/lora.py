@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from soar.cores import available_cores
+from soar.hints import install
 from soar.training.adapter import Adapter, base_source
 from soar.training.config import TrainingConfig, TrainingError
 from soar.training.folder import CURVE, LOG, begin, finished, name_of, tidy
@@ -155,7 +156,7 @@ def _events(connection: socket.socket, child: subprocess.Popen[bytes], folder: P
 def _check_packages(config: TrainingConfig) -> None:
     for package in PACKAGES:
         if importlib.util.find_spec(package) is None:
-            raise TrainingError(f"training needs {package}: pip install 'soar-search[train]'")
+            raise TrainingError(f"training needs {package}: {install('train')}")
     wanted = {"unsloth": config.unsloth, "bitsandbytes": config.quantize}
     for package, asked in wanted.items():
         if asked and importlib.util.find_spec(package) is None:

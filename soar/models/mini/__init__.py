@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from soar.cores import available_cores
+from soar.hints import install
 from soar.models.base import Capabilities, Completion, ModelError, Prompt, Reply, Sampling
 from soar.models.pool import WorkerPool
 from soar.models.worker import Worker
@@ -33,7 +34,7 @@ class MiniModel:
     def __init__(self, folder: str | Path = WEIGHTS, workers: int | None = None) -> None:
         for package in ("torch", "tokenizers"):
             if importlib.util.find_spec(package) is None:
-                raise ModelError(f"the embedded model needs {package}: pip install 'soar-search[local]'")
+                raise ModelError(f"the embedded model needs {package}: {install('local')}")
         from tokenizers import Tokenizer
 
         self.name = "mini" if Path(folder) == WEIGHTS else f"mini:{folder}"
