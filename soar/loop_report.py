@@ -241,7 +241,7 @@ def _draw(report: LoopReport) -> None:
     from soar import plots
 
     groups = {name: [one.evaluation for one in report.of(name)] for name in dict.fromkeys(r.set for r in report.rounds)}
-    drawn = {"solved-by-round": plots.solved_by_round(groups)}
+    drawn = {"solved-by-round": plots.solved_by_round(groups), "pass-by-round": plots.pass_by_round(groups)}
     distances = ("distance_solved", "distance_unsolved")
     if any(one.evaluation.summary[name] is not None for one in report.rounds for name in distances):
         drawn["diversity-by-round"] = plots.diversity_by_round(groups)

@@ -82,16 +82,33 @@ def solved_by_round(groups: Mapping[str, Sequence[Source]]) -> Plot:
         groups: name of a set of tasks, such as "training" and "held-out" -> its evaluations, which need not be of
             every round.
     """
-    figure, axes = _axes("Solved by round", "round", "test inputs right, mean over tasks")
+    kinds = {"mean_solved": "vote", "oracle": "oracle"}
+    return _by_round("Solved by round", "test inputs right, mean over tasks", groups, kinds)
+
+
+def pass_by_round(groups: Mapping[str, Sequence[Source]]) -> Plot:
+    """Draw how often a single sampled program is right (pass@1, mean over tasks) round by round, with its interval.
+
+    Args:
+        groups: as for `solved_by_round`.
+    """
+    title = "A single program is right, by round"
+    return _by_round(title, "pass@1, mean over tasks", groups, {"sampled_pass@1": "pass@1"})
+
+
+def _by_round(title: str, y: str, groups: Mapping[str, Sequence[Source]], kinds: Mapping[str, str]) -> Plot:
+    """A line per group and kind of figure; the first kind with its interval, others dashed."""
+    figure, axes = _axes(title, "round", y)
     labels = []
     for (name, sources), colour in zip(groups.items(), COLOURS, strict=False):
-        for figure_name, kind, line in (("mean_solved", "vote", "-"), ("oracle", "oracle", (0, (4, 2)))):
+        for place, (figure_name, kind) in enumerate(kinds.items()):
             rounds, values = _series(sources, figure_name)
             means = [100 * value["value"] for value in values]
-            axes.plot(rounds, means, color=colour, linestyle=line, linewidth=2 if kind == "vote" else 1.3, marker="o",
-                      markersize=5 if kind == "vote" else 3)  # fmt: skip
-            if kind == "vote":
+            style: dict[str, Any] = {"linestyle": (0, (4, 2)), "linewidth": 1.3, "markersize": 3}
+            if place == 0:
+                style = {"linestyle": "-", "linewidth": 2, "markersize": 5}
                 _band(axes, rounds, values, colour, 100)
+            axes.plot(rounds, means, color=colour, marker="o", **style)
             if rounds:
                 labels.append((rounds[-1], means[-1], f"{name}, {kind}", colour))
     return _finished(figure, axes, labels, percent=True)

@@ -34,6 +34,10 @@ def words(plot: plots.Plot) -> set[str]:
 
 
 def test_every_line_is_named_and_goes_through_its_figures(evaluations: list[Evaluation]) -> None:
+    plot = plots.pass_by_round({"training": evaluations, "held-out": evaluations[:1]})
+    assert words(plot) == {"training, pass@1", "held-out, pass@1"}
+    chances = [100 * one.summary["sampled_pass@1"].value for one in evaluations]  # type: ignore[union-attr]
+    assert list(plot.figure.axes[0].lines[0].get_ydata()) == pytest.approx(chances)
     plot = plots.solved_by_round({"training": evaluations, "held-out": evaluations[:1]})
     assert words(plot) == {"training, vote", "training, oracle", "held-out, vote", "held-out, oracle"}
     line = plot.figure.axes[0].lines[0]
