@@ -50,7 +50,7 @@ def test_what_is_not_python_counts_up_to_there() -> None:
 
 def test_unknown_embedders_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda package: None)
-    with pytest.raises(EmbeddingError, match=r"pip install 'soar-search\[embed\]'"):
+    with pytest.raises(EmbeddingError, match=r"needs sentence-transformers: pip install -e "):
         load_embedder("coderank")
 
 

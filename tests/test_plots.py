@@ -78,7 +78,7 @@ def test_what_cannot_be_drawn_is_said(
     with pytest.raises(plots.PlotError, match="joins several runs"):
         plots.solved_by_round({"training": [vote_runs(rounds).evaluation]})
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(plots.PlotError, match=r"pip install 'soar-search\[plots\]'"):
+    with pytest.raises(plots.PlotError, match=r"plots need matplotlib: pip install -e "):
         plots.rows_by_bin([REPORT])
 
 
