@@ -154,7 +154,7 @@ def test_doctor_names_the_vllm_that_would_be_started(monkeypatch: pytest.MonkeyP
         (("search", "3c9b0459", "--model", "gpt"), "no model 'gpt'"),
         (("search", "3c9b0459", "--samples", "-1"), "samples"),
         (("search", "3c9b0459", "--sample", "1"), "--samples"),
-        (("search", "3c9b0459", "--vote", "loudest"), "vote_weight"),
+        (("search", "3c9b0459", "--vote", "loudest"), "--vote"),
         (("show", "nowhere"), "nowhere"),
     ],
 )

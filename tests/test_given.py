@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 import soar
 from soar.cli import app
+from soar.commands.naming import Vote
 from soar.errors import SoarError
 from soar.given import as_tasks
 from soar.hindsight import make_dataset
@@ -20,6 +21,7 @@ from soar.models import Capabilities
 from soar.search import load_run
 from soar.testing import ScriptedModel
 from soar.training import Adapter
+from soar.voting import Weighting
 from tests.search_support import TASKS
 
 ONE = soar.find_task("a699fb00")
@@ -162,5 +164,6 @@ def test_commands_say_what_is_not_there(words: str) -> None:
 
 
 def test_an_option_is_called_by_its_own_name() -> None:
+    assert get_args(Vote) == get_args(Weighting)
     done = CliRunner().invoke(app, ["search", "3c9b0459", "--vote", "foo"])
     assert done.exit_code == 2 and "--vote" in done.output and "vote_weight" not in done.output

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-from soar.task import TaskError
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 if TYPE_CHECKING:
     from soar.datasets import TaskSet
     from soar.task import Task
 
+# `soar.voting.Weighting`, which brings numpy: help should be quick.
+Vote: TypeAlias = Literal["sum", "appendix", "majority", "best", "closest"]
 SETS = "arc-agi-1/training, arc-agi-1/evaluation, arc-agi-2/training, arc-agi-2/evaluation, gym/domain-1/train"
 MODELS = "mini (embedded), hf:NAME_OR_FOLDER, vllm:NAME_OR_FOLDER, openai:MODEL, openai:MODEL@http://host:port/v1."
 SETTINGS = "TOML file that says more of an openai: model: limits, prices, what it understands."
@@ -24,7 +24,7 @@ def find_tasks(name: str) -> TaskSet | Task:
         tasks = load_tasks(name)
         return tasks[0] if len(tasks) == 1 else tasks
     if len(Path(name).parts) > 1 and ":" not in name:
-        raise TaskError(f"there is no run, file or folder {name}, and no set of that name")
+        load_tasks(name)  # says what it is not, and the nearest set
     return find_task(name)
 
 

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from soar.commands.naming import MODELS, SETS, SETTINGS, find_tasks, is_task
-from soar.voting import Weighting
+from soar.commands.naming import MODELS, SETS, SETTINGS, Vote, find_tasks, is_task
 
 if TYPE_CHECKING:
     from soar.search.stoppers import Stopper
@@ -46,7 +45,7 @@ def search(
         str, typer.Option(help="What picks programs to refine: rex, uniform, best, crossover.")
     ] = "rex",
     vote: Annotated[
-        Weighting,
+        Vote,
         typer.Option(help="How attempts count: sum, appendix (SOAR's two), majority, best, closest (nearest miss)."),
     ] = "sum",
     stop_when_solved: Annotated[
