@@ -12,7 +12,7 @@ ROOT = Path(__file__).parent.parent
 def figures(script: str, *arguments: str) -> dict[str, Any]:
     """What an experiment prints; it must end well."""
     command = [sys.executable, f"experiments/{script}", *arguments]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=900)
     assert done.returncode == 0, done.stderr + done.stdout
     return dict(json.loads(done.stdout))
 

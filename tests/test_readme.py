@@ -22,7 +22,7 @@ SNIPPETS = [
 def test_snippet_runs(code: str, tmp_path: Path) -> None:
     (tmp_path / "snippet.py").write_text(code)
     done = subprocess.run(
-        [sys.executable, "snippet.py"], cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False
+        [sys.executable, "snippet.py"], cwd=tmp_path, capture_output=True, text=True, timeout=900, check=False
     )
     assert done.returncode == 0, done.stderr
 
