@@ -51,10 +51,10 @@ def bound_child(bounds: Limits, inputs: int) -> None:
 
 def _bound(limit: int, soft: int, hard: int) -> None:
     """Lower a limit of this process; where what it inherited is lower already, that stays: it cannot be raised."""
-    inherited = resource.getrlimit(limit)[1]
+    inherited, gap = resource.getrlimit(limit)[1], hard - soft  # at equal limits of CPU time the kernel kills at once
     if inherited != resource.RLIM_INFINITY:
         hard = min(hard, inherited)
-    resource.setrlimit(limit, (min(soft, hard), hard))
+    resource.setrlimit(limit, (max(hard - gap, 0), hard))
 
 
 def die_with_parent() -> None:
