@@ -43,7 +43,8 @@ def _one(item: object, id: str = "task") -> Task | list[Task]:
         case Task():
             return item
         case str() | Path():
-            return _named(item)
+            tasks = named(str(item))
+            return tasks if isinstance(tasks, Task) else list(tasks.values())
         case Mapping() if "train" in item or "test" in item:
             return read_task(str(item.get("id", id)), _plain(item), "the task given as a dict")
         case Mapping():
@@ -52,11 +53,18 @@ def _one(item: object, id: str = "task") -> Task | list[Task]:
     raise TaskError(f"this is no task: {item!r}; {FORMS}")
 
 
-def _named(name: str | Path) -> Task | list[Task]:
-    if is_named_set(str(name)) or Path(name).exists():
+def named(name: str) -> TaskSet | Task:
+    """Return the set that a name, a file or a folder stands for, or a single task where it stands for one.
+
+    Raises:
+        TaskError: there is none; names the nearest.
+    """
+    if is_named_set(name) or Path(name).exists() or Path(name).suffix in (".json", ".jsonl"):
         tasks = load_tasks(name)
-        return tasks[0] if len(tasks) == 1 else list(tasks.values())
-    return find_task(str(name))
+        return tasks[0] if len(tasks) == 1 else tasks
+    if len(Path(name).parts) > 1 and ":" not in name:
+        load_tasks(name)  # says what it is not, and the nearest set
+    return find_task(name)
 
 
 def _plain(value: Any) -> Any:

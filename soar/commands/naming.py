@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 if TYPE_CHECKING:
@@ -18,14 +17,9 @@ SETTINGS = "TOML file that says more of an openai: model: limits, prices, what i
 
 def find_tasks(name: str) -> TaskSet | Task:
     """Return a set, or a single task where the name stands for one."""
-    from soar.datasets import find_task, is_named_set, load_tasks
+    from soar.given import named
 
-    if is_named_set(name) or Path(name).exists() or Path(name).suffix in (".json", ".jsonl"):
-        tasks = load_tasks(name)
-        return tasks[0] if len(tasks) == 1 else tasks
-    if len(Path(name).parts) > 1 and ":" not in name:
-        load_tasks(name)  # says what it is not, and the nearest set
-    return find_task(name)
+    return named(name)
 
 
 def each(tasks: TaskSet | Task) -> list[Task]:
