@@ -195,7 +195,7 @@ class Maker:
         if self.sandbox is None or not task.is_grid:
             return
         others = [one for one in self.grids if one is not task]
-        rng = keyed_rng(self.choice.seed, task.content_hash, "augment")
+        rng = keyed_rng(self.choice.seed, task.content_hash, "augment", self._last_round())
         drawn = draw_variants(task, solutions, others, self.choice.augment, rng)
         drawn += draw_variants(task, moved, [], 1, rng)
         places = {one.candidate.place for one in drawn}
@@ -212,6 +212,10 @@ class Maker:
             train, test = variant.accuracies(outcomes)
             self.report.variants += row is not None
             yield from self._counted(row and row | {"train_accuracy": train, "test_accuracy": test})
+
+    def _last_round(self) -> int:
+        """The latest of the rounds that rows come from: each round shows what is still the same at other inputs."""
+        return max(number for source in self.sources for number in source.configs)
 
     def _refine_row(self, task: Task, step: Refinement) -> Row | None:
         index, number = step.place
