@@ -1,6 +1,7 @@
 """Find what to teach, and how hard: search a domain, learn from it in one way after another, search its held-out tasks.
 
     python experiments/recipe.py runs/recipe --domains 1,2,3 --seeds 3 --setting rank=64 --setting augment=40,epochs=2
+    python experiments/recipe.py runs/recipe --setting base,temperature=1 --setting rank=32,temperature=1
 
 A world is a domain and a seed: a first search of its training tasks, one search of its held-out tasks by the base
 model, and, for each setting, rows, a training from the base model, and a search of the held-out tasks with the draws of
@@ -34,6 +35,7 @@ from soar.loop_config import LoopConfig
 from soar.models.mini import MiniModel
 from soar.models.mini.domains import SPLITS
 from soar.search import search
+from soar.search.config import SearchConfig
 from soar.training import Adapter, TrainingConfig, train
 
 BASE = "base"
@@ -64,8 +66,9 @@ def main(
             for number in numbers:
                 place = run / f"domain-{number}-seed-{seed}"
                 learnt, held_out = (soar.load_tasks(f"gym/domain-{number}/{half}")[:tasks] for half in SPLITS)
-                adapter, facts = (None, {}) if text == BASE else learn(place, text, learnt, budget, seed)
-                every.append(again(held_out, adapter, place / text / "held-out", samples, seed))
+                way, options = apart(text)
+                adapter, facts = (None, {}) if way == BASE else learn(place, way, learnt, budget, seed)
+                every.append(again(held_out, adapter, place / text / "held-out", samples, seed, options))
                 means = summarize(every[-1:], SHOWN, KS)
                 line = {"setting": text, "domain": number, "seed": seed}
                 lines.append(line | {name: one.value for name, one in means.items() if one} | facts)
@@ -74,10 +77,21 @@ def main(
             Console(width=150).print(table(found))
 
 
-def again(tasks: soar.TaskSet, adapter: Adapter | None, place: Path, samples: int, seed: int) -> Evaluation:
+def apart(text: str) -> tuple[str, dict[str, Any]]:
+    """Take a setting apart: how to learn, or "base", and options of the search of held-out tasks."""
+    items = text.split(",")
+    of_search = dict(item.split("=") for item in items if item.partition("=")[0] in SearchConfig.model_fields)
+    of_search.pop("seed", None)
+    way = ",".join(item for item in items if item.partition("=")[0] not in of_search)
+    return way, {name: read(value) for name, value in of_search.items()}
+
+
+def again(
+    tasks: soar.TaskSet, adapter: Adapter | None, place: Path, samples: int, seed: int, options: dict[str, Any]
+) -> Evaluation:
     """Search held-out tasks."""
     with closing(MiniModel()) as model:
-        options: dict[str, Any] = {"seed": 1000 + seed, "adapter": adapter, "progress": False}
+        options = {"seed": 1000 + seed, "adapter": adapter, "progress": False} | options
         return evaluate(search(tasks, model, run=place, samples=samples, refinements=0, **options))
 
 
