@@ -70,8 +70,8 @@ def test_a_kill_loses_no_more_than_what_is_under_way(tmp_path: Path, per_request
 
 
 def test_what_was_paid_for_is_kept_before_its_programs_run(tmp_path: Path) -> None:
-    slow = "```python\ndef transform(grid):\n    for _ in range(10**7): pass\n    return grid\n```"
-    options = {"samples": 8, "refinements": 0, "workers": 1, "seconds": 5.0}
+    slow = "```python\ndef transform(grid):\n    while True: pass\n```"
+    options = {"samples": 8, "refinements": 0, "workers": 1, "seconds": 2.0}
     snapshots = soar.search.search_iter(ONE, ScriptedModel([slow, script(Prompt(()), 0, random.Random(1))]),
                                         run=tmp_path, **options)  # fmt: skip
     for _ in snapshots:
