@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from soar.archive import Archive
     from soar.datasets import TaskSet, drop_overlap, find_task, load_tasks, overlap
     from soar.evaluation import Evaluation, compare, evaluate, vote_runs
+    from soar.kaggle import score_submission, submission
     from soar.loop import LoopReport, iterate, iterate_iter
     from soar.models import LanguageModel
     from soar.program import Attempt, Program
@@ -42,8 +43,10 @@ __all__ = [
     "iterate_iter",
     "load_tasks",
     "overlap",
+    "score_submission",
     "search",
     "search_iter",
+    "submission",
     "vote",
     "vote_runs",
 ]
@@ -56,6 +59,7 @@ _HOMES = {
     "soar.models": ["LanguageModel"],
     "soar.program": ["Attempt", "Program"],
     "soar.search": ["SearchConfig", "SearchResult", "SearchResults", "search_iter"],
+    "soar.kaggle": ["score_submission", "submission"],
     "soar.task": ["Example", "Task"],
     "soar.voting": ["Prediction", "vote"],
 }

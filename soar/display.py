@@ -16,6 +16,7 @@ from rich.style import Style
 from rich.table import Table
 from rich.text import Text
 
+from soar.files import write_whole
 from soar.picture import PALETTE, lines_of, picture_of_grid, picture_of_task, to_svg
 from soar.task import Example, Grid, Task, Value, is_grid
 
@@ -146,10 +147,10 @@ def save(task: Task, path: str | Path, predictions: Sequence[Sequence[Value]] | 
     path = Path(path)
     picture = picture_of_task(task, predictions)
     if path.suffix == ".svg":
-        path.write_text(to_svg(picture), encoding="utf-8")
+        write_whole(path, to_svg(picture))
     elif path.suffix == ".png":
         from soar.png import to_png  # numpy is needed here only
 
-        path.write_bytes(to_png(picture))
+        write_whole(path, to_png(picture))
     else:
         raise ValueError(f"{path}: pictures are saved as .svg or .png, so the name must end in one of them")

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 from soar.archive import Archive
 from soar.eligibility import RULES, Rule
 from soar.errors import SoarError
+from soar.files import whole
 from soar.hints import install
 from soar.program import Attempt
 from soar.sandbox.outcome import Outcome
@@ -20,6 +21,7 @@ from soar.task import Task, canonical_json, twins_of
 
 if TYPE_CHECKING:
     from datasets import Dataset
+    from pandas import DataFrame
 
 ROWS_AT_ONCE = 5000  # rows in memory, and in a row group of the file
 _TEXTS = """key task_id task_hash phase model adapter source program_hash reply finish_reason parse_error"""
@@ -54,7 +56,7 @@ def attempt_rows(
     distinct, twins = twins_of({task.id: task for task in tasks})
     for task in distinct:
         for attempt in archive.attempts(task, iteration, rules):
-            yield _row(attempt) | {"twins": twins.get(task.id, [])}
+            yield attempt_row(attempt) | {"twins": twins.get(task.id, [])}
 
 
 def write_rows(
@@ -76,11 +78,8 @@ def write_rows(
         return to_parquet(path, archive, tasks, iteration, rules)
     if suffix not in WRITERS:
         raise ExportError(f"{path}: the suffix says what is written: .parquet, .csv or .jsonl, not {suffix or 'none'}")
-    draft = Path(f"{path}.new")
-    with draft.open("w", encoding="utf-8", newline="") as file:
-        count = WRITERS[suffix](file, attempt_rows(archive, tasks, iteration, rules))
-    draft.replace(path)
-    return count
+    with whole(path) as draft, draft.open("w", encoding="utf-8", newline="") as file:
+        return WRITERS[suffix](file, attempt_rows(archive, tasks, iteration, rules))
 
 
 def _write_jsonl(file: TextIO, rows: Iterator[dict[str, Any]]) -> int:
@@ -123,14 +122,12 @@ def to_parquet(
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    draft = Path(f"{path}.new")
     rows = attempt_rows(archive, tasks, iteration, rules)
     count = 0
-    with pq.ParquetWriter(draft, _schema(), compression="zstd") as writer:
+    with whole(path) as draft, pq.ParquetWriter(draft, _schema(), compression="zstd") as writer:
         while part := list(itertools.islice(rows, ROWS_AT_ONCE)):
             writer.write_table(pa.Table.from_pylist(part, schema=_schema()))
             count += len(part)
-    draft.replace(path)
     return count
 
 
@@ -154,7 +151,16 @@ def to_dataset(
     return Dataset.from_parquet(str(file), cache_dir=str(Path(folder) / "dataset"))
 
 
-def _row(attempt: Attempt) -> dict[str, Any]:
+def to_pandas(rows: Iterable[dict[str, Any]]) -> DataFrame:
+    """Return rows as a pandas table. Raises ExportError where pandas is not installed."""
+    _need("pandas")
+    from pandas import DataFrame
+
+    return DataFrame(list(rows))
+
+
+def attempt_row(attempt: Attempt) -> dict[str, Any]:
+    """Return an attempt as a row of `attempt_rows`, without `twins`."""
     program = attempt.program
     return {
         "key": attempt.key,

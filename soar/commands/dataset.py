@@ -153,11 +153,15 @@ def _title(number: int, row: dict[str, Any]) -> str:
 
 
 def _write(made: Dataset, save: Path | None, parquet: Path | None, push: str | None, public: bool) -> None:
+    from soar.files import whole
+    from soar.training.folder import save_whole
+
     if save is not None:
-        made.save_to_disk(save)
+        save_whole(made, save)
         typer.echo(f"{len(made)} rows in {save}: datasets.load_from_disk({str(save)!r})")
     if parquet is not None:
-        made.to_parquet(parquet)
+        with whole(parquet) as draft:
+            made.to_parquet(draft)
         typer.echo(f"{len(made)} rows in {parquet}")
     if push is not None:
         made.push_to_hub(push, private=not public)

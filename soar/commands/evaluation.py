@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
 
 from soar.errors import SoarError
+from soar.files import write_whole
 
 if TYPE_CHECKING:
     from soar.search import SearchResults
@@ -75,8 +77,45 @@ def vote(
         [_open(run) for run in runs], c=c, weight=_weighting(weight) or "sum", progress=sys.stderr.isatty()
     )
     if output is not None:
-        output.write_text(json.dumps(found.to_json()) + "\n", encoding="utf-8")
+        write_whole(output, json.dumps(found.to_json()) + "\n")
     _print(found, found.to_json() if as_json else None)
+
+
+def submit(
+    runs: Annotated[list[str], typer.Argument(metavar="RUN...", help=_RUN_HELP)],
+    output: Annotated[Path, typer.Option(help="The file to write.")] = Path("submission.json"),
+) -> None:
+    """Write the submission file of the ARC Prize: every task of the runs, two attempts for each test input.
+
+    Of several runs one vote is taken over all. Tasks without an answer have [[0]], since the form allows no gap.
+
+    Examples: `soar submit runs/a` · `soar submit runs/a@0 runs/a@1 --output both.json`
+    """
+    from soar.kaggle import submission, unanswered
+
+    made = submission([_open(run) for run in runs])
+    write_whole(output, json.dumps(made) + "\n")
+    without = unanswered(made)
+    note = f", {without} of them without an answer: [[0]] stands in its place" if without else ""
+    typer.echo(f"{len(made)} tasks in {output}{note}")
+
+
+def score(
+    file: Annotated[Path, typer.Argument(help="A submission of the ARC Prize, such as submission.json.")],
+    tasks: Annotated[
+        str, typer.Argument(help="Tasks whose answers are known: a set, a file or a folder.")
+    ] = "arc-agi-1/evaluation",
+    as_json: AsJson = False,
+) -> None:
+    """Score a submission as Kaggle does: the share of test inputs with one of two attempts right.
+
+    Examples: `soar score submission.json` · `soar score submission.json arc-agi-2/evaluation`
+    """
+    from soar.datasets import load_tasks
+    from soar.kaggle import score_submission
+
+    found = score_submission(file, load_tasks(tasks))
+    typer.echo(json.dumps(asdict(found) | {"score": found.score}) if as_json else str(found))
 
 
 def _open(run: str) -> SearchResults:

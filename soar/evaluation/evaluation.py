@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 from soar.evaluation.figures import EvaluationError, Figure, Table, curve_figure, estimate, figures_for, pass_figure
 from soar.evaluation.rows import TaskRow, budgets, by_task, measure
 from soar.evaluation.statistics import Estimate
+from soar.export import to_pandas
 from soar.hindsight.embedding import load_embedder
 from soar.search.results import SearchResults
 from soar.voting import Weighting
 
 if TYPE_CHECKING:
+    from pandas import DataFrame
     from rich.console import RenderableType
 
 T = TypeVar("T")
@@ -83,6 +85,14 @@ class Evaluation:
         """The inverse of `to_json`; figures are computed anew from the rows."""
         names = {one.name for one in fields(cls)} - {"per_task"}
         return cls(per_task=tuple(map(_row, data["per_task"])), **{name: data[name] for name in names})
+
+    def to_pandas(self) -> DataFrame:
+        """Return a pandas table with a row per task: the fields of `TaskRow`.
+
+        Raises:
+            ExportError: pandas is not installed.
+        """
+        return to_pandas(asdict(row) for row in self.per_task)
 
     def __str__(self) -> str:
         lines = [self._title()]

@@ -10,6 +10,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any, overload
 
 from soar.archive import Archive
+from soar.export import attempt_row, to_pandas
 from soar.program import Attempt
 from soar.records import Judge
 from soar.search.config import SearchConfig
@@ -20,6 +21,7 @@ from soar.task import Task
 from soar.voting import Prediction, vote
 
 if TYPE_CHECKING:
+    from pandas import DataFrame
     from rich.console import RenderableType
 
 ANSWERS = 2  # ARC allows two
@@ -46,6 +48,14 @@ class Attempts(Sequence[Attempt]):
         if isinstance(index, slice):
             return Attempts(self._archive, self._task, self._config, self._numbers[index])
         return self._archive.attempt(self._task, self._numbers[index], self._config.rules)
+
+    def to_pandas(self) -> DataFrame:
+        """Return a pandas table with a row per attempt, best first; columns as in `soar.export.attempt_rows`.
+
+        Raises:
+            ExportError: pandas is not installed.
+        """
+        return to_pandas(map(attempt_row, self))
 
     def __repr__(self) -> str:
         return f"Attempts({len(self)} at task {self._task.id!r}, best first)"

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from soar.archive import Archive
-from soar.export import to_dataset, to_parquet, write_rows
+from soar.export import to_dataset, to_pandas, to_parquet, write_rows
 from soar.search.config import SearchConfig
 from soar.search.result import SearchResult
 from soar.search.results_view import results_to_html, results_to_rich, results_to_text
@@ -18,6 +18,7 @@ from soar.task import Task, twins_of
 
 if TYPE_CHECKING:
     from datasets import Dataset
+    from pandas import DataFrame
     from rich.console import RenderableType
 
 
@@ -180,6 +181,15 @@ class SearchResults(Mapping[str, SearchResult]):
         """
         tasks, config = self._tasks.values(), self.config
         return to_dataset(self.run, self._archive, tasks, config.iteration, config.rules)
+
+    def to_pandas(self) -> DataFrame:
+        """Return a pandas table with a row per task: what `to_json` has of each, statistics as columns.
+
+        Raises:
+            ExportError: pandas is not installed.
+        """
+        found = [result.to_json() for result in self.values()]
+        return to_pandas({**one, **one["stats"]} for one in found)
 
     def __repr__(self) -> str:
         return f"<SearchResults of {len(self)} tasks in {self.run}>"

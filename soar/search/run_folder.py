@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from soar.files import write_whole
 from soar.models.base import LanguageModel
 from soar.prompting import PromptSet
 from soar.search.config import ConfigError, SearchConfig
@@ -194,6 +195,4 @@ class RunFolder:
 
     def write(self, file: str, content: Mapping[str, Any]) -> None:
         """Write a JSON file, whole or not at all: a kill leaves the old one."""
-        draft = self.path / f"{file}.new"
-        draft.write_text(json.dumps(content, indent=None if file == "tasks.json" else 1), encoding="utf-8")
-        os.replace(draft, self.path / file)
+        write_whole(self.path / file, json.dumps(content, indent=None if file == "tasks.json" else 1))

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from soar.errors import SoarError
+from soar.files import write_whole
 
 if TYPE_CHECKING:
     from soar.prompting import PromptSet
@@ -75,9 +76,7 @@ class Adapter:
     def save(self) -> None:
         """Write `soar.json`: from then on the adapter is finished."""
         record = {name: value for name, value in asdict(self).items() if name != "path"}
-        draft = self.path / f"{RECORD}.new"
-        draft.write_text(json.dumps(record, indent=1), encoding="utf-8")
-        draft.replace(self.path / RECORD)
+        write_whole(self.path / RECORD, json.dumps(record, indent=1))
 
     def check(self, model: str, prompt_sets: Mapping[str, PromptSet]) -> None:
         """Check that a search with this model and these prompt sets is what the adapter was made for.

@@ -8,10 +8,14 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from soar.files import whole, write_whole
 from soar.training.adapter import RECORD, Adapter
 from soar.training.config import TrainingError
+
+if TYPE_CHECKING:
+    from datasets import Dataset
 
 PLAN, ROWS, CHECKPOINTS, CURVE, LOG, LOCK = "plan.json", "rows", "checkpoints", "training.jsonl", "process.log", "lock"
 COMPLETE = "complete"  # written into a checkpoint once it is
@@ -40,12 +44,14 @@ def finished(folder: Path, made_of: dict[str, Any]) -> Adapter | None:
 def begin(folder: Path, plan: dict[str, Any], dataset: Any) -> None:
     """Write rows and plan for the training process; a killed training finds both again."""
     if not (folder / PLAN).exists():
-        shutil.rmtree(folder / ROWS, ignore_errors=True)
-        with no_bars():
-            dataset.save_to_disk(str(folder / ROWS))
-    draft = folder / f"{PLAN}.new"
-    draft.write_text(json.dumps(plan, indent=1), encoding="utf-8")
-    draft.replace(folder / PLAN)
+        save_whole(dataset, folder / ROWS)
+    write_whole(folder / PLAN, json.dumps(plan, indent=1))
+
+
+def save_whole(dataset: Dataset, folder: Path) -> None:
+    """Save a dataset so that its folder is there only once all of it is."""
+    with no_bars(), whole(folder) as draft:
+        dataset.save_to_disk(str(draft))
 
 
 @contextmanager

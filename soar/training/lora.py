@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from soar.cores import available_cores
+from soar.files import whole
 from soar.hints import install
 from soar.training.adapter import Adapter, base_source
 from soar.training.config import TrainingConfig, TrainingError
@@ -187,4 +188,5 @@ def _draw(folder: Path, adapter: Adapter) -> None:
     axes.set(xlabel="optimizer step", ylabel="loss on the reply, nats per token", title=f"{adapter.name}, {rate}")
     axes.set_ylim(bottom=0)
     for ending in ("png", "svg"):
-        figure.savefig(folder / f"loss.{ending}")
+        with whole(folder / f"loss.{ending}") as draft:
+            figure.savefig(draft)
