@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import textwrap
 import time
 from collections.abc import Iterator
@@ -134,12 +137,34 @@ def test_busy_programs_are_stopped_at_their_cpu_limit(sandbox: Sandbox, lines: l
     assert outcomes[1][0].value == TURNED
 
 
-def test_sleepers_are_stopped_at_the_wall_limit() -> None:
-    with Sandbox(workers=1, limits=Limits(seconds=0.05)) as sandbox:
+@pytest.mark.parametrize("line", [
+    "time.sleep(60)", "while True: time.sleep(0.05)", "__import__('threading').Event().wait(60)",
+    "__import__('select').select([], [], [], 60)",
+])  # fmt: skip
+def test_time_asleep_is_time(line: str) -> None:
+    limits = Limits(seconds=1.0)
+    with Sandbox(workers=1, limits=limits) as sandbox:
         start = time.monotonic()
-        outcomes = sandbox.run([(body("if grid: import time; time.sleep(60)", "return 1"), [0, 1, 0])])[0]
+        outcomes = sandbox.run([(body("import time", "if grid:", f"    {line}", "return 1"), [0, 1, 0])])[0]
+        assert time.monotonic() - start < limits.wall_seconds / 2
     assert [outcome.status for outcome in outcomes] == ["ok", "timeout", "skipped"]
-    assert 1.5 <= time.monotonic() - start < 3.5
+    assert outcomes[1].error is not None and "1 s of it asleep" in outcomes[1].error.message
+
+
+def test_waiting_for_a_core_is_not_time() -> None:
+    spin = [sys.executable, "-c", "while True: pass"]  # each in a session of its own: these share the cores evenly
+    loaded = [subprocess.Popen(spin, start_new_session=True) for _ in range(4 * (os.cpu_count() or 1))]
+    busy = body("import time", "while time.process_time() < 0.8: pass", "return time.process_time() < 1.5")
+    try:
+        with Sandbox(workers=1, limits=Limits(seconds=1.5)) as sandbox:
+            start = time.monotonic()
+            outcome = sandbox.run([(busy, [0])])[0][0]
+            assert time.monotonic() - start > 1.6  # the machine was loaded
+    finally:
+        for process in loaded:
+            process.kill()
+            process.wait()
+    assert outcome.value is True
 
 
 def test_a_crash_ends_the_program_at_its_input(sandbox: Sandbox) -> None:

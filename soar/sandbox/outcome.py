@@ -15,8 +15,9 @@ Status = Literal["ok", "error", "timeout", "memory", "crash", "invalid", "skippe
 class Limits:
     """What a program may use on each of its inputs.
 
-    `seconds` is CPU time; what the program does at import counts towards its first input. `memory_mb` is address
-    space in MiB on top of what numpy, scipy and `soar.grids` take. `output_kb` bounds the encoded answer, in KiB."""
+    `seconds` is CPU time and time asleep; what the program does at import counts towards its first input. `memory_mb`
+    is address space in MiB on top of what numpy, scipy and `soar.grids` take. `output_kb` bounds the encoded answer, in
+    KiB."""
 
     seconds: float = 2.0
     memory_mb: int = 1024
@@ -29,7 +30,7 @@ class Limits:
 
     @property
     def wall_seconds(self) -> float:
-        """The backstop for programs that sleep: so generous that a loaded machine does not stop honest ones."""
+        """The backstop for programs that get no core: so generous that a loaded machine does not stop honest ones."""
         return 10 * self.seconds + 1
 
 

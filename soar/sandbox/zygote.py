@@ -14,6 +14,8 @@ from soar.sandbox import child, confinement, limits, wire
 from soar.sandbox.outcome import Limits
 
 _HEADROOM = 1 << 16
+# Whoever waits for a core gets a little of one within this time, however loaded the machine; whoever sleeps does not.
+_SLEEP, _LITTLE = 0.5, 0.002
 
 
 class ParentGoneError(Exception):
@@ -100,17 +102,24 @@ class Watch:
         self.cpu = 0.0  # what it had used at its last frame, what it has used since, and when that was
         self.spent = 0.0
         self.since = monotonic()
+        self.asleep = 0.0  # seconds since then
+        self.awake = (self.since, 0.0)  # when it was last seen to be at work, and what it had used by then
 
     def follow(self) -> None:
         bounds, view = self.zygote.bounds, memoryview(self.zygote.answers)
         while self.open:
             self.spent = spent = limits.cpu_seconds(self.pid) - self.cpu
             waited = monotonic() - self.since
+            self.count_sleep()
             if spent >= bounds.seconds:
                 return self.verdict(wire.TIMEOUT, f"used more than {bounds.seconds:g} s of CPU time")
+            if spent + self.asleep >= bounds.seconds:
+                return self.verdict(
+                    wire.TIMEOUT, f"took more than {bounds.seconds:g} s, {self.asleep:g} s of it asleep"
+                )
             if waited >= bounds.wall_seconds:
                 return self.verdict(wire.TIMEOUT, f"took more than {bounds.wall_seconds:g} s")
-            patience = min(bounds.seconds - spent, bounds.wall_seconds - waited)
+            patience = min(bounds.seconds - spent, bounds.wall_seconds - waited, _SLEEP)
             for descriptor, _ in self.zygote.poller.poll(1000 * patience + 2):
                 if descriptor != self.channel:
                     raise ParentGoneError
@@ -120,6 +129,18 @@ class Watch:
                 self.filled += got
                 if not self.pass_on(view):
                     return self.verdict(wire.CRASH, "wrote to the channel that carries its answers")
+
+    def count_sleep(self) -> None:
+        """Add the last while to the time asleep if the child has not worked in it. Waiting for a core is not counted.
+
+        A while in which this process did not get to look, since the machine stood still, counts no more than usual.
+        """
+        now, (then, used) = monotonic(), self.awake
+        if self.spent - used >= _LITTLE:
+            self.awake = (now, self.spent)
+        elif now - then >= _SLEEP:
+            self.asleep += _SLEEP
+            self.awake = (now, self.spent)
 
     def pass_on(self, view: memoryview) -> bool:
         """Pass all whole frames on; False when the child has written something else."""
@@ -141,6 +162,7 @@ class Watch:
     def take(self, kind: int, seconds: float, payload: memoryview) -> None:
         used = limits.cpu_seconds(self.pid)
         spent, self.cpu, self.since = used - self.cpu, used, monotonic()
+        self.asleep, self.awake = 0.0, (self.since, 0.0)
         if kind == wire.READY:
             self.ready = True
             return
