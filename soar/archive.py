@@ -18,7 +18,7 @@ from typing import Any, NamedTuple, Self
 
 from soar.archive_schema import APPLICATION_ID, SCHEMA_VERSION
 from soar.eligibility import RULES, Rule
-from soar.errors import SoarError
+from soar.errors import SoarError, expect_path
 from soar.models.base import Completion
 from soar.program import Attempt, Program
 from soar.records import Judge, Record, Request, hashes, task_inputs
@@ -45,7 +45,7 @@ class Archive:
     """
 
     def __init__(self, path: str | Path) -> None:
-        path = Path(path)
+        path = expect_path(path, "an archive")
         self.path = (path / "archive.sqlite" if path.is_dir() else path).absolute()
         if not self.path.exists():
             raise ArchiveError(f"no archive at {self.path}: give a run folder in which a search has begun")

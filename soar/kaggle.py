@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from soar.errors import SoarError
+from soar.errors import SoarError, expect, expect_path
 from soar.evaluation.ensemble import vote_runs
 from soar.evaluation.evaluation import as_results
 from soar.search.results import SearchResults
@@ -69,6 +69,7 @@ def submission(runs: SearchResults | str | Path | Sequence[SearchResults | str |
         SubmissionError: a task is not one of grids.
         EvaluationError: these are no results.
     """
+    expect(runs, (SearchResults, str, Path, list, tuple), "what is submitted", "a run's folder, results, or a list")
     several = [runs] if isinstance(runs, (SearchResults, str, Path)) else list(runs)
     found = [as_results(one) for one in several]
     tasks = {id: result.task for results in found for id, result in results.items()}
@@ -92,8 +93,9 @@ def score_submission(file: str | Path | Mapping[str, Any], tasks: Mapping[str, T
     Raises:
         SubmissionError: it has not the form of a submission, or an answer is unknown.
     """
+    expect(tasks, Mapping, "what is scored against", "a set of tasks, see soar.load_tasks")
     try:
-        data = file if isinstance(file, Mapping) else read_json(Path(file))
+        data = file if isinstance(file, Mapping) else read_json(expect_path(file, "a submission"))
     except TaskFileError as error:
         raise SubmissionError(str(error)) from None
     if not isinstance(data, Mapping):

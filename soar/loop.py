@@ -16,7 +16,9 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from soar.loop_config import LoopConfig, LoopError, LoopFolder, Sets, TaskSource, refuse_leaks, separate
+from soar.errors import expect, expect_path
+from soar.given import TaskSource
+from soar.loop_config import LoopConfig, LoopError, LoopFolder, Sets, refuse_leaks, separate
 from soar.loop_report import LoopReport, load_report
 from soar.loop_stages import LoopSnapshot, SearchJob, Stages, Steps
 from soar.search.stoppers import Stopper
@@ -142,6 +144,10 @@ def _steps(
 
     if not isinstance(model, str):
         raise LoopError("the loop opens and closes its model itself: give its name, such as 'mini' or 'vllm:NAME'")
+    expect(pool, (list, tuple), "pool", "a list of run folders")
+    expect(track, (list, tuple), "track", "a list of names, such as ['wandb']")
+    expect(training, TrainingConfig | None, "training", "a TrainingConfig, see TrainingConfig.for_model")
+    place = expect_path(run, "run")
     config = LoopConfig.for_model(model, options)
     if config.ttt and target is None:
         raise LoopError("ttt rounds need target tasks: pass target=... (--target)")
@@ -150,7 +156,7 @@ def _steps(
     refuse_leaks(others, sets)
     how = training or TrainingConfig.for_model(model, seed=config.seed)
     how.check_model(model)
-    folder = LoopFolder(Path(run).absolute())
+    folder = LoopFolder(place.absolute())
     folder.claim(model, config, sets, how.model_dump(mode="json"), list(map(str, others)))
     with ExitStack() as stack:
         trackers = [stack.enter_context(closing(one)) for one in open_trackers(track, folder.path)]

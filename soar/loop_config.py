@@ -11,14 +11,13 @@ from typing import Any, Literal, Self
 from pydantic import Field
 
 from soar.datasets import Overlap, TaskSet, drop_overlap, overlap
-from soar.errors import SoarError
-from soar.given import as_tasks
+from soar.errors import SoarError, expect
+from soar.given import TaskSource, as_tasks
 from soar.options import Options
 from soar.search.config import SearchConfig
 from soar.search.run_folder import RunFolder
 from soar.task import Task, canonical_json
 
-TaskSource = Task | Mapping[str, Task] | Iterable[Task]
 SHOWN = 12  # overlapping tasks named in a message
 # What `mini` learns from, found by measurement on domains: experiments/recipe.py, docs/training.md.
 MINI_ROWS: dict[str, Any] = {
@@ -125,6 +124,7 @@ def separate(training: TaskSource, held_out: TaskSource | None, target: TaskSour
     Raises:
         LoopError: two sets overlap, with the tasks that do, or nothing is left of one.
     """
+    expect(training, object if training is not None else str, "the set to learn from", "one of tasks")
     given = {"training": training, "held-out": held_out, "target": target}
     sets = {name: _task_set(source, name) for name, source in given.items() if source is not None}
     dropped: dict[str, list[str]] = {}

@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from typing import Literal, NamedTuple, Self, TypeAlias
+from typing import Literal, NamedTuple, Self, TypeAlias, get_args
 
+from soar.errors import GivenError, expect
 from soar.program import Attempt
 from soar.task import Task, Value, canonical_json, is_grid, matches
 
@@ -55,8 +56,10 @@ def vote(
 
     Ties go to the larger count, then to the group with the smallest key.
     """
+    expect(attempts, Iterable, "what is voted over", "a list of attempts")
     tally = Tally.of(task)
     for attempt in attempts:
+        expect(attempt, Attempt, "each of what is voted over", "a soar.Attempt")
         tally.add(tally.ballot(attempt))
     return tally.best(n, c, weight)
 
@@ -117,6 +120,8 @@ class Tally:
 
     def best(self, n: int = 2, c: float = 1000, weight: Weighting = "sum") -> list[Prediction]:
         """Return the `n` heaviest answers, see `vote`. Keys of several runs can be equal: then the outputs decide."""
+        if weight not in get_args(Weighting):
+            raise GivenError(f"the weight of a vote is {', '.join(get_args(Weighting))}, not {weight!r}")
         weighed = [(group.weight(c, weight), group) for group in self._groups()]
         weighed.sort(key=lambda pair: (-pair[0], -len(pair[1].accuracies), pair[1].key, pair[1].text))
         return [

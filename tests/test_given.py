@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
 
@@ -17,10 +19,11 @@ from soar.errors import SoarError
 from soar.given import as_tasks
 from soar.hindsight import make_dataset
 from soar.hints import install
-from soar.models import Capabilities
+from soar.models import Capabilities, Completion, ModelError, Reply
+from soar.models.checks import checked
 from soar.search import load_run
 from soar.testing import ScriptedModel
-from soar.training import Adapter
+from soar.training import Adapter, train
 from soar.voting import Weighting
 from tests.search_support import TASKS
 
@@ -167,3 +170,76 @@ def test_an_option_is_called_by_its_own_name() -> None:
     assert get_args(Vote) == get_args(Weighting)
     done = CliRunner().invoke(app, ["search", "3c9b0459", "--vote", "foo"])
     assert done.exit_code == 2 and "--vote" in done.output and "vote_weight" not in done.output
+
+
+WRONG_CALLS: dict[str, tuple[Callable[[Path], object], str]] = {
+    "evaluate": (lambda folder: soar.evaluate(3), "3 is no search"),
+    "vote_runs": (lambda folder: soar.vote_runs(3), "what is voted over is a list of runs, not 3"),
+    "vote": (lambda folder: soar.vote(None), "what is voted over is a list of attempts, not None"),
+    "vote, items": (lambda folder: soar.vote([3]), r"each of what is voted over is a soar\.Attempt, not 3"),
+    "vote, weight": (lambda folder: soar.vote([], weight="most"), "the weight of a vote is sum, .*, not 'most'"),
+    "compare": (lambda folder: soar.compare(1, 2), "1 is no evaluation"),
+    "load_tasks": (lambda folder: soar.load_tasks(""), "a path, not an empty text"),
+    "find_task": (lambda folder: soar.find_task(""), "no task ''"),
+    "overlap": (lambda folder: soar.overlap(ONE, ONE), "each side is a set of tasks, by their ids, not Task"),
+    "drop_overlap": (lambda folder: soar.drop_overlap(None, None), "each side is a set of tasks"),
+    "TaskSet": (lambda folder: soar.TaskSet(3), "made of several tasks, not 3"),
+    "TaskSet, items": (lambda folder: soar.TaskSet([3]), r"each task of a set is a soar\.Task, not 3"),
+    "Archive": (lambda folder: soar.Archive(3), "an archive is a path, not 3"),
+    "iterate": (lambda folder: soar.iterate(None, run=folder), "one of tasks, not None"),
+    "iterate, run": (lambda folder: soar.iterate([ONE], run=3), "run is a path, not 3"),
+    "iterate, pool": (lambda folder: soar.iterate([ONE], run=folder, pool=3), "pool is a list of run folders, not 3"),
+    "iterate, track": (lambda folder: soar.iterate([ONE], run=folder, track="wandb"), "track is a list of names"),
+    "iterate, training": (lambda folder: soar.iterate([ONE], run=folder, training={"rank": 3}), "a TrainingConfig"),
+    "search, run": (lambda folder: soar.search(ONE, MODEL, run=3), "run is a path, not 3"),
+    "search, no run": (lambda folder: soar.search(ONE, MODEL, run=""), "run is a path, not an empty text"),
+    "search, adapter": (lambda folder: soar.search(ONE, MODEL, adapter=3), "adapter is a path, not 3"),
+    "submission": (lambda folder: soar.submission(3), "a run's folder, results, or a list, not 3"),
+    "score": (lambda folder: soar.score_submission(3, {}), "a submission is a path, not 3"),
+    "score, tasks": (lambda folder: soar.score_submission({}, "arc-agi-1/training"), r"see soar\.load_tasks, not 'arc"),
+    "make_dataset": (lambda folder: make_dataset(object()), "a run's folder, results, or a list, not <object"),
+    "make_dataset, items": (lambda folder: make_dataset([3]), "a run's folder or results of a search, not 3"),
+    "make_dataset, rows": (lambda folder: make_dataset(folder, per_task="x"), "per_task is a number of rows, not 'x'"),
+    "train": (lambda folder: train(None, "mini", folder), r"make_dataset; one on disk is read by .*, not None"),
+    "train, rows": (lambda folder: train("rows", "mini", folder), "what is learnt from is"),
+    "train, model": (lambda folder: train([], 3, folder), "named by a text, such as 'mini'"),
+    "train, config": (lambda folder: train([], "mini", folder, {"rank": 3}), "a TrainingConfig"),
+    "Adapter": (lambda folder: Adapter.load(3), "the folder of an adapter is a path, not 3"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG_CALLS)
+def test_what_a_call_cannot_take_is_said_in_a_line(name: str, tmp_path: Path) -> None:
+    call, said = WRONG_CALLS[name]
+    with pytest.raises(SoarError, match=said) as caught:
+        call(tmp_path)
+    assert "\n" not in str(caught.value)
+
+
+GOOD = Completion("x", 3, "stop")
+WRONG_REPLIES: dict[str, tuple[Reply, str]] = {
+    "texts": (Reply(("a",), 3), "a completion that is 'a'"),
+    "nothing": (Reply(None, 3), "completions that are None"),
+    "dicts": (Reply([{"text": "a"}], 3), "a completion that is {'text': 'a'}"),
+    "no text": (Reply((replace(GOOD, text=None),), 3), "whose text is None"),
+    "no tokens": (Reply((replace(GOOD, tokens=None),), 3), "whose tokens are None"),
+    "tokens below zero": (Reply((replace(GOOD, tokens=-1),), 3), "whose tokens are -1"),
+    "another end": (Reply((replace(GOOD, finish_reason="eos"),), 3), "whose finish_reason is 'eos'"),
+    "log-probability": (Reply((replace(GOOD, logprob="-1"),), 3), "whose logprob is '-1'"),
+    "no number": (Reply((replace(GOOD, logprob=float("nan")),), 3), "whose logprob is nan"),
+    "prompt": (Reply((GOOD,), None), "prompt_tokens that are None"),
+    "cost": (Reply((GOOD,), 3, "$1"), "a cost that is '\\$1'"),
+    "too many": (Reply((GOOD, GOOD), 3), "gave 2 completions where 1 were asked for"),
+}  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", WRONG_REPLIES)
+def test_a_model_of_ones_own_may_answer_with_anything(name: str) -> None:
+    reply, said = WRONG_REPLIES[name]
+    with pytest.raises(ModelError, match=said):
+        checked(reply, 1, "mine")
+
+
+def test_numbers_of_numpy_are_numbers() -> None:
+    reply = Reply((Completion("x\ud800", np.int64(3), "stop", np.float32(-1.5)),), np.int32(7), np.float64(0.5))
+    assert checked(reply, 1, "mine") == Reply((Completion("x?", 3, "stop", -1.5),), 7, 0.5)

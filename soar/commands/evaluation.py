@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_args
@@ -12,6 +11,7 @@ import typer
 
 from soar.errors import SoarError
 from soar.files import write_whole
+from soar.terminal import in_terminal
 
 if TYPE_CHECKING:
     from soar.search import SearchResults
@@ -35,7 +35,7 @@ def evaluate(run: Run, weight: Weight = None, as_json: AsJson = False) -> None:
     """
     from soar.evaluation import evaluate as evaluate_run
 
-    found = evaluate_run(_open(run), weight=_weighting(weight), progress=sys.stderr.isatty())
+    found = evaluate_run(_open(run), weight=_weighting(weight), progress=in_terminal())
     _print(found, found.to_json() if as_json else None)
 
 
@@ -52,7 +52,7 @@ def compare(
     from soar.evaluation import compare as compare_evaluations
     from soar.evaluation import evaluate as evaluate_run
 
-    bar = sys.stderr.isatty()
+    bar = in_terminal()
     first, second = (evaluate_run(_open(run), weight=_weighting(weight), progress=bar) for run in (a, b))
     found = compare_evaluations(first, second)
     _print(found, found.to_json() if as_json else None)
@@ -73,9 +73,7 @@ def vote(
     """
     from soar.evaluation import vote_runs
 
-    found = vote_runs(
-        [_open(run) for run in runs], c=c, weight=_weighting(weight) or "sum", progress=sys.stderr.isatty()
-    )
+    found = vote_runs([_open(run) for run in runs], c=c, weight=_weighting(weight) or "sum", progress=in_terminal())
     if output is not None:
         write_whole(output, json.dumps(found.to_json()) + "\n")
     _print(found, found.to_json() if as_json else None)

@@ -9,6 +9,7 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from soar.errors import expect
 from soar.evaluation.evaluation import Evaluation, as_results, evaluate, shown, watched
 from soar.evaluation.figures import FIGURES, EvaluationError
 from soar.evaluation.rows import TaskRow, best_known, measure
@@ -99,6 +100,7 @@ def vote_runs(
     Raises:
         EvaluationError: there is no run, a run is given twice, or one id stands for two different tasks.
     """
+    expect(runs, (list, tuple), "what is voted over", "a list of runs")
     found = [as_results(run) for run in runs]
     _check_runs(found)
     if members is None:

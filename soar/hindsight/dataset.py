@@ -7,14 +7,13 @@ import difflib
 import hashlib
 import importlib.util
 import shutil
-import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from soar.errors import SoarError
+from soar.errors import SoarError, expect
 from soar.hindsight.embedding import Embedder, load_embedder
 from soar.hindsight.relabel import Renderers
 from soar.hindsight.report import HindsightReport
@@ -26,6 +25,7 @@ from soar.models.base import LanguageModel
 from soar.sandbox import Sandbox
 from soar.search.results import SearchResults
 from soar.task import Task, canonical_json
+from soar.terminal import in_terminal
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -133,6 +133,8 @@ def _check(selection: str, refinement: str, per_task: int, augment: int, test_ti
             near = difflib.get_close_matches(value, known, n=1)
             hint = f"; nearest: {near[0]}" if near else ""
             raise DatasetError(f"unknown {name} {value!r}{hint}. Known: {', '.join(known)}")
+    for name, number in (("per_task", per_task), ("augment", augment)):
+        expect(number, int, name, "a number of rows")
     if per_task < 1:
         raise DatasetError(f"per_task is at least 1, not {per_task}")
     if augment < 0:
@@ -145,7 +147,10 @@ def _check(selection: str, refinement: str, per_task: int, augment: int, test_ti
 
 
 def _folders(runs: Run | Sequence[Run]) -> list[Path]:
+    expect(runs, (str, Path, SearchResults, list, tuple), "what rows are made of", "a run's folder, results, or a list")
     several = [runs] if isinstance(runs, (str, Path, SearchResults)) else list(runs)
+    for one in several:
+        expect(one, (str, Path, SearchResults), "what rows are made of", "a run's folder or results of a search")
     if not several:
         raise DatasetError("no run was given to make a dataset of")
     return [run.run if isinstance(run, SearchResults) else Path(run) for run in several]
@@ -156,7 +161,7 @@ def _shown(tasks: Sequence[Task], progress: bool | None) -> Iterator[Task]:
     from rich.console import Console
     from rich.progress import track
 
-    wanted = (sys.stderr is not None and sys.stderr.isatty()) if progress is None else progress
+    wanted = in_terminal() if progress is None else progress
     console = Console(stderr=True)
     yield from track(tasks, "hindsight", disable=not wanted, console=console, transient=True)
 

@@ -13,7 +13,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from soar.errors import SoarError
+from soar.errors import SoarError, expect
 from soar.hints import install
 from soar.replies import ENTRY_POINT
 
@@ -143,6 +143,7 @@ def load_embedder(name: str) -> Embedder:
     Raises:
         EmbeddingError: its package or model is missing.
     """
+    expect(name, str, "an embedder", "named by a text, such as 'ngrams'")
     if name == NgramEmbedder.name:
         return NgramEmbedder()
     if name == "coderank":

@@ -18,6 +18,7 @@ from pathlib import Path
 from soar.models.base import ModelError
 from soar.models.vllm_api import Api
 from soar.models.vllm_name import option
+from soar.terminal import in_terminal
 
 GUARD = Path(__file__).with_name("vllm_guard.py")
 RANKS = (8, 16, 32, 64, 128, 256, 320, 512)  # what vLLM takes as --max-lora-rank
@@ -181,7 +182,7 @@ def say(line: str) -> None:
 def _telling(what: str, log: Path) -> Iterator[None]:
     """Show that something takes its time: with the seconds in a terminal, a line at the start and the end elsewhere."""
     begun = time.monotonic()
-    if sys.stderr.isatty():
+    if in_terminal():
         from rich.console import Console
         from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 

@@ -10,6 +10,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, overload
 
 if TYPE_CHECKING:
+    from soar.given import TaskLike, TaskSource
     from soar.models.base import LanguageModel
     from soar.search.config import ConfigError, SearchConfig
     from soar.search.planning import PromptTooLongError
@@ -68,7 +69,29 @@ def search(
 ) -> SearchResult: ...
 @overload
 def search(
-    tasks: Mapping[str, Task] | Iterable[Task],
+    tasks: str | Path | dict[str, list[Any]],
+    model: str | LanguageModel = "mini",
+    *,
+    adapter: str | Path | Adapter | None = None,
+    run: str | Path | None = None,
+    stop: Stopper | None = None,
+    progress: bool | None = None,
+    **config: Any,
+) -> SearchResult | SearchResults: ...
+@overload
+def search(
+    tasks: Mapping[str, Task],
+    model: str | LanguageModel = "mini",
+    *,
+    adapter: str | Path | Adapter | None = None,
+    run: str | Path | None = None,
+    stop: Stopper | None = None,
+    progress: bool | None = None,
+    **config: Any,
+) -> SearchResults: ...
+@overload
+def search(
+    tasks: Iterable[TaskLike],
     model: str | LanguageModel = "mini",
     *,
     adapter: str | Path | Adapter | None = None,
@@ -78,7 +101,7 @@ def search(
     **config: Any,
 ) -> SearchResults: ...
 def search(
-    tasks: Task | Mapping[str, Task] | Iterable[Task],
+    tasks: TaskSource,
     model: str | LanguageModel = "mini",
     *,
     adapter: str | Path | Adapter | None = None,
@@ -128,7 +151,7 @@ def search(
 
 
 def search_iter(
-    tasks: Task | Mapping[str, Task] | Iterable[Task],
+    tasks: TaskSource,
     model: str | LanguageModel = "mini",
     *,
     adapter: str | Path | Adapter | None = None,

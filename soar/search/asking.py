@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
-from soar.models.base import Completion, LanguageModel, Message, ModelError, Prompt, Reply, Sampling
+from soar.models.base import LanguageModel, Message, Prompt, Reply, Sampling
+from soar.models.checks import checked
 from soar.models.pacing import GivenUpError, wanted_while
 from soar.prompting import PromptSet
 from soar.search.keys import keyed_seed
@@ -65,15 +66,7 @@ class Asker:
                 return None
 
     async def _request(self, prompt: Prompt, n: int, sampling: Sampling, seed: int) -> Reply:
-        reply = await self.model.complete(prompt, n, sampling, seed)
-        if not isinstance(reply, Reply):
-            kind = type(reply).__name__
-            raise ModelError(f"{self.model.name} answered with a {kind}: complete() returns a soar.models.Reply")
-        if len(reply.completions) != n:
-            raise ModelError(
-                f"model {self.model.name} gave {len(reply.completions)} completions where {n} were asked for"
-            )
-        return replace(reply, completions=tuple(_storable(completion) for completion in reply.completions))
+        return checked(await self.model.complete(prompt, n, sampling, seed), n, self.model.name)
 
     def missing(self, prompt_sets: Iterable[PromptSet], drawings: Iterable[Sampling]) -> dict[str, str]:
         """Return what a search of these draws does without, and what that means: to be said once, before it begins."""
@@ -111,8 +104,3 @@ class Asker:
         if window is None or lengths is None:
             return [None] * len(prompts)
         return [length if length + max_tokens > window else None for length in lengths]
-
-
-def _storable(completion: Completion) -> Completion:
-    """Lone surrogates, which a broken reply may have and no file can hold, become question marks."""
-    return replace(completion, text=completion.text.encode(errors="replace").decode())

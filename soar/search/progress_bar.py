@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from soar.models.prices import dollars
 from soar.search.progress import Snapshot
+from soar.terminal import in_terminal
 
 T = TypeVar("T")
 QUIET = 15.0  # seconds
@@ -18,7 +19,7 @@ def watched(snapshots: Iterator[Snapshot], progress: bool | None) -> Iterator[Sn
 
     Without a terminal or a notebook: with True a line for each task that is done, with None one now and then.
     """
-    if progress is None and not _in_notebook() and not sys.stderr.isatty():
+    if progress is None and not _in_notebook() and not in_terminal():
         return _now_and_then(snapshots)
     return shown(snapshots, progress, lambda one: (one.budget, one.completions, describe(one)), "starting", _as_lines)
 
@@ -41,7 +42,7 @@ def shown(
         return items
     if _in_notebook():
         return _in_a_notebook(items, state, start)
-    if sys.stderr is not None and sys.stderr.isatty():
+    if in_terminal():
         return _in_a_terminal(items, state, start)
     return as_lines(items) if progress else items
 

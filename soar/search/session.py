@@ -6,15 +6,16 @@ import shutil
 import tempfile
 import time
 import weakref
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from soar.archive_writer import ArchiveWriter
+from soar.errors import expect_path
 from soar.events import told_to
-from soar.given import as_tasks
+from soar.given import TaskSource, as_tasks
 from soar.models.base import LanguageModel
 from soar.sandbox import Sandbox
 from soar.search.asking import Asker
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 
 
 def run_session(
-    tasks: Task | Mapping[str, Task] | Iterable[Task],
+    tasks: TaskSource,
     model: str | LanguageModel,
     adapter: str | Path | Adapter | None,
     run: str | Path | None,
@@ -48,7 +49,7 @@ def run_session(
     _check_model(model)
     wanted = {id: config.tolerant(task) for id, task in _by_id(tasks).items()}
     temporary = _TemporaryFolder() if run is None else None
-    folder = RunFolder(Path(temporary.path if temporary else run or "").absolute())
+    folder = RunFolder((Path(temporary.path) if temporary else expect_path(run, "run")).absolute())
     with ExitStack() as stack:
         # The sandbox comes first: its process should be small and begin before a model brings torch.
         sandbox = stack.enter_context(Sandbox(workers=config.workers, limits=config.limits))
@@ -131,7 +132,7 @@ def _load(model: LanguageModel, adapter: str | Path | Adapter | None) -> Adapter
         return None
     from soar.training.adapter import MATRICES, RECORD, WEIGHTS, Adapter, holds_weights
 
-    folder = (adapter.path if isinstance(adapter, Adapter) else Path(adapter)).absolute()
+    folder = (adapter.path if isinstance(adapter, Adapter) else expect_path(adapter, "adapter")).absolute()
     if not (folder / "adapter_config.json").exists() and not holds_weights(folder):
         raise ConfigError(f"{folder} holds no adapter: give a folder with adapter_config.json, or with whole weights")
     for name in ("adapter_config.json", MATRICES, WEIGHTS):

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from soar.errors import SoarError
+from soar.errors import SoarError, expect_path
 from soar.files import write_whole
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ class Adapter:
         Raises:
             AdapterError: there is none, or it does not come from soar.
         """
-        folder = Path(path)
+        folder = expect_path(path, "the folder of an adapter")
         if not (folder / RECORD).exists():
             found = (folder / MATRICES).exists() or (folder / WEIGHTS).exists()
             why = "was not trained by soar" if found else "holds no finished adapter"

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from soar.cores import available_cores
+from soar.errors import expect, expect_path
 from soar.files import whole
 from soar.hints import install
 from soar.training.adapter import Adapter, base_source
@@ -73,6 +74,8 @@ def train_iter(
     gradient_norm, token_accuracy (None with Unsloth), tokens, seconds, tokens_per_second and left (seconds); the last
     is `{"adapter": ...}`. Closing the iterator ends the process; the same call goes on from its last checkpoint.
     """
+    expect(model, str, "the model to train", "named by a text, such as 'mini' or 'hf:NAME'")
+    expect(config, TrainingConfig | None, "config", "a TrainingConfig, see TrainingConfig.for_model")
     config = config or TrainingConfig.for_model(model)
     source = base_source(model)
     config.check_model(model)
@@ -89,7 +92,7 @@ def train_iter(
         "model": model, "rows": len(dataset), "dataset": fingerprint(dataset), "options": options,
         "continue_from": start and start.name,
     }  # fmt: skip
-    folder = Path(output).absolute()
+    folder = expect_path(output, "output").absolute()
     adapter = finished(folder, made_of)
     if adapter is None:
         folder.mkdir(parents=True, exist_ok=True)

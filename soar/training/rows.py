@@ -8,6 +8,7 @@ import random
 from collections.abc import Sequence
 from typing import Any
 
+from soar.errors import expect
 from soar.models.base import Prompt
 from soar.models.tokens import encode_reply
 from soar.training.config import TrainingError
@@ -18,6 +19,9 @@ GROUPED = 64  # micro-batches whose rows are sorted by length together
 
 def check_rows(dataset: Any) -> None:
     """Raise TrainingError unless `dataset` has rows with the columns that training reads."""
+    wanted = "a datasets.Dataset of soar.hindsight.make_dataset; one on disk is read by datasets.load_from_disk"
+    if not hasattr(dataset, "column_names"):
+        expect(dataset, (), "what is learnt from", wanted)
     missing = [column for column in COLUMNS if column not in dataset.column_names]
     if missing:
         raise TrainingError(f"the dataset has no column {', '.join(missing)}: make it with soar.hindsight.make_dataset")
