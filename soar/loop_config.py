@@ -69,7 +69,8 @@ class LoopConfig(SearchConfig):
         held_out_every: search the held-out tasks after every round, not only before the first and after the last.
         control: at last, search the training and held-out tasks with the base model, with as many completions as all
             their searches had: what would have come without learning.
-        continued: train each adapter from the one before it, not from the base model (paper: from the base model).
+        continued: train each adapter from the one before it, not from the base model (paper: from the base model;
+            mini: from the one before).
         hindsight: see `HindsightConfig`.
     """
 
@@ -89,7 +90,7 @@ class LoopConfig(SearchConfig):
         """
         given = options.get("hindsight", {})
         if model.partition(":")[0] == "mini" and isinstance(given, Mapping):
-            options = {**options, "hindsight": MINI_ROWS | dict(given)}
+            options = {"continued": True, **options, "hindsight": MINI_ROWS | dict(given)}
         return cls.of(options)
 
     def search(self) -> dict[str, Any]:

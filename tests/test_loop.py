@@ -195,9 +195,8 @@ def test_test_time_rounds_go_on_from_a_loop(left: Path, tmp_path: Path) -> None:
     tasks = soar.load_tasks("arc-agi-1/training")
     hidden = tasks.select(["d631b094"]).without_test_outputs()
     options = {name: made[name] for name in ("samples", "refinements", "islands", "samples_per_request")}
-    assert made["hindsight"]["scope"] == "all" and made["iterations"] == 1 and made["continued"] is False
-    (run / "loop.json").write_text(json.dumps(made | {"continued": True}))  # a first training is the same either way
-    options |= {"iterations": 2, "continued": True}
+    assert made["hindsight"]["scope"] == "all" and made["iterations"] == 1 and made["continued"] is True
+    options["iterations"] = 2
     report = soar.iterate(
         tasks.select(RunFolder(run).tasks()), held_out=tasks.select(["a699fb00"]), target=hidden, ttt=1, run=run,
         training=TrainingConfig.of(made["training"]), hindsight=made["hindsight"], progress=False, **options,

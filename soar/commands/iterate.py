@@ -95,9 +95,9 @@ def iterate(
         ),
     ] = None,
     continued: Annotated[
-        bool,
-        typer.Option("--continued", help="Train each adapter from the one before it, not from the base model."),
-    ] = False,
+        bool | None,
+        typer.Option(help="Train each adapter from the one before it (mini), or from the base model (the paper)."),
+    ] = None,
     pool: Annotated[
         list[Path] | None, typer.Option(help="Another run whose rows join those of this one before test time.")
     ] = None,
@@ -138,11 +138,13 @@ def iterate(
     }  # fmt: skip
     options: dict[str, Any] = {
         "iterations": iterations, "ttt": ttt, "samples": samples, "refinements": refinements, "seed": seed,
-        "held_out_every": held_out_every or tasks is None, "continued": continued, "stop_when_solved": stop_when_solved,
+        "held_out_every": held_out_every or tasks is None, "stop_when_solved": stop_when_solved,
         "control": tasks is None if control is None else control,
         "tolerance": tolerance,
         "hindsight": {name: value for name, value in hindsight.items() if value is not None},
     }  # fmt: skip
+    if continued is not None:
+        options["continued"] = continued
     searched, aside = _sets(tasks, limit, held_out, held_out_limit)
     try:
         report = run_loop(
