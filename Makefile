@@ -9,15 +9,16 @@ demo: .venv/.demo  ## search a few real ARC-AGI-1 tasks with the embedded model
 	$(BIN)/python experiments/demo.py
 
 test: .venv/.test  ## run all tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4
 
 test-vllm: .venv/.test .venv-vllm/.done  ## run the tests against a real vLLM (3.5 GB more, CPU)
-	SOAR_VLLM=$(CURDIR)/.venv-vllm $(BIN)/python -m pytest tests/test_vllm_model.py
+	SOAR_VLLM=$(CURDIR)/.venv-vllm $(BIN)/python -m pytest tests/models/test_vllm_model.py
 
-lint: .venv/.test  ## style, types
+lint: .venv/.test  ## style, types, layers
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 
 wheel: .venv/.test  ## build the wheel, install it into a clean environment, search from there
 	bash .ci/wheel

@@ -20,10 +20,10 @@ from pathlib import Path
 
 import numpy as np
 
-from soar.archive import Archive
-from soar.hindsight.embedding import Embedder, load_embedder
-from soar.records import input_hash
-from soar.search.run_folder import RunFolder
+from soar.archive.reader import Archive
+from soar.archive.records import input_hash
+from soar.evolution.run_folder import RunFolder
+from soar.programs.embedding import Embedder, load_embedder
 
 THRESHOLDS = (0.7, 0.75, 0.8, 0.85, 0.875, 0.9, 0.925, 0.95, 0.975)
 PAIRS = 4000  # of each kind, at most
@@ -108,7 +108,7 @@ def main() -> None:
     """Print the figures as JSON."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="folder of a run")
-    parser.add_argument("--embedder", default="ngrams", help="see soar.hindsight.embedding.load_embedder")
+    parser.add_argument("--embedder", default="ngrams", help="see soar.programs.embedding.load_embedder")
     given = parser.parse_args()
     print(json.dumps(measure(given.runs, load_embedder(given.embedder)), indent=1))
 

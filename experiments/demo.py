@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.syntax import Syntax
 
 import soar
-from soar.display import task_to_rich
+from soar.tasks.draw.rich import task_to_rich
 
 # From the search of all 400 training tasks: five of different kinds that mini solved, and one that it did not.
 TASKS = ("0520fde7", "1e0a9b12", "3af2c5a8", "a699fb00", "d631b094", "0d3d703e")

@@ -17,12 +17,12 @@ from types import ModuleType
 from typing import Any
 
 import soar.grids
-from soar.models.mini.families_scene import AFTER
-from soar.models.mini.generator import FAMILIES, run
-from soar.models.mini.grammar import Family, fill, new_draw, render
-from soar.models.mini.inputs import Array
-from soar.picture import GAP, MARGIN, TEXT, Cells, Label, Picture, Stroke, to_svg
-from soar.task import Grid
+from soar.tasks.draw.svg import GAP, MARGIN, TEXT, Cells, Label, Picture, Stroke, to_svg
+from soar.tasks.gym.families_scene import AFTER
+from soar.tasks.gym.generator import FAMILIES, run
+from soar.tasks.gym.grammar import Family, fill, new_draw, render
+from soar.tasks.gym.inputs import Array
+from soar.tasks.task import Grid
 
 DOCS = Path(__file__).parent.parent / "docs"
 MODULES = ("shape", "colour", "objects", "fill", "draw", "parts", "pattern")

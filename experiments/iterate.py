@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from soar.commands.iterate import iterate
+from soar.cli.iterate import iterate
 
 if __name__ == "__main__":
     typer.run(iterate)

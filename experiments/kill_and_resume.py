@@ -21,9 +21,9 @@ from typing import Any
 from watching import completions
 
 import soar
-from soar.archive import Archive
-from soar.export import attempt_rows
-from soar.search import load_run
+from soar.archive.export import attempt_rows
+from soar.archive.reader import Archive
+from soar.evolution.results import load_run
 
 SEARCH = """
 import sys

@@ -19,12 +19,12 @@ from pathlib import Path
 from typing import Any
 
 import soar
-from soar.loop import load_report
+from soar.loop.loop import load_report
 
 LOOP = """
 import sys
 import soar
-from soar.training import TrainingConfig
+from soar import TrainingConfig
 
 run, ttt = sys.argv[1], int(sys.argv[2])
 tasks = soar.load_tasks("arc-agi-1/training")

@@ -30,13 +30,15 @@ from rich.table import Table
 
 import soar
 from soar.evaluation import Estimate, Evaluation, differences, evaluate, summarize
+from soar.evolution.api import search
+from soar.evolution.config import SearchConfig
 from soar.hindsight import make_dataset
-from soar.loop_config import LoopConfig
+from soar.loop.config import LoopConfig
+from soar.models.adapter import Adapter
 from soar.models.mini import MiniModel
-from soar.models.mini.domains import SPLITS
-from soar.search import search
-from soar.search.config import SearchConfig
-from soar.training import Adapter, TrainingConfig, train
+from soar.tasks.gym.domains import SPLITS
+from soar.training.config import TrainingConfig
+from soar.training.job import train
 
 BASE = "base"
 ROWS = LoopConfig.for_model("mini", {}).hindsight.rows()

@@ -29,9 +29,9 @@ from soak_events import DISK_KB, EVENTS, Soak, command
 from watching import completions
 
 import soar
-from soar.archive import Archive
-from soar.export import attempt_rows
-from soar.search import load_run
+from soar.archive.export import attempt_rows
+from soar.archive.reader import Archive
+from soar.evolution.results import load_run
 
 RAISES = 10  # about so many, if the machine is as fast all the time
 

@@ -20,7 +20,7 @@ from watching import below, completions, memory_mb
 SEARCH = """
 import signal, sys
 import soar
-from soar.search import StopFile
+from soar import StopFile
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a parent in the background leaves it ignored
 run, tasks, concurrency, stop, *budgets = sys.argv[1:]
 tasks = soar.load_tasks("arc-agi-1/training")[: int(tasks)]

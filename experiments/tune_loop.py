@@ -21,10 +21,10 @@ import typer
 from rich.console import Console
 
 import soar
-from soar.loop_config import HindsightConfig, LoopConfig
-from soar.options import Options
-from soar.slices import readable_by_mini
-from soar.training import TrainingConfig
+from soar.core.options import Options
+from soar.evolution.slices import readable_by_mini
+from soar.loop.config import HindsightConfig, LoopConfig
+from soar.training.config import TrainingConfig
 
 FIGURES = ("sampled_pass@1", "pass@1", "mean_solved", "oracle", "examples_solved")
 

@@ -25,11 +25,14 @@ from rich.table import Table
 
 import soar
 from soar.evaluation import bootstrap, bootstrap_difference
+from soar.evolution.slices import readable_by_mini
 from soar.hindsight import make_dataset
 from soar.hindsight.selection import Selection
-from soar.loop_config import HindsightConfig, LoopConfig
-from soar.slices import readable_by_mini
-from soar.training import Adapter, TrainingConfig, reply_losses, train
+from soar.loop.config import HindsightConfig, LoopConfig
+from soar.models.adapter import Adapter
+from soar.training.config import TrainingConfig
+from soar.training.job import train
+from soar.training.likelihood import reply_losses
 
 PLACES = ("learnt", "others")
 PER_TASK = {"solutions": 8, "wrong": 2}  # at most so many are measured

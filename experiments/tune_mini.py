@@ -26,14 +26,16 @@ from rich.console import Console
 from rich.table import Table
 
 import soar
-from soar.datasets import TaskSet
 from soar.evaluation import Estimate, Evaluation, differences, evaluate, summarize
+from soar.evolution.api import search
+from soar.evolution.slices import readable_by_mini
 from soar.hindsight import make_dataset
-from soar.loop_config import LoopConfig
+from soar.loop.config import LoopConfig
+from soar.models.adapter import Adapter
 from soar.models.mini import MiniModel
-from soar.search import search
-from soar.slices import readable_by_mini
-from soar.training import Adapter, TrainingConfig, train
+from soar.tasks.sets import TaskSet
+from soar.training.config import TrainingConfig
+from soar.training.job import train
 
 BASE = "base"
 ROWS = LoopConfig.for_model("mini", {}).hindsight.rows()

@@ -6,7 +6,7 @@ import contextlib
 import os
 from pathlib import Path
 
-from soar.archive import Archive, ArchiveError
+from soar.archive.reader import Archive, ArchiveError
 
 
 def completions(run: Path) -> int:

@@ -10,65 +10,122 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from soar.archive import Archive
-    from soar.datasets import TaskSet, drop_overlap, find_task, load_tasks, overlap
-    from soar.evaluation import Evaluation, compare, evaluate, vote_runs
-    from soar.kaggle import score_submission, submission
-    from soar.loop import LoopReport, iterate, iterate_iter
-    from soar.models import LanguageModel
-    from soar.program import Attempt, Program
-    from soar.search import SearchConfig, SearchResult, SearchResults, search, search_iter
-    from soar.task import Example, Task
-    from soar.voting import Prediction, vote
+    from soar.archive.reader import Archive
+    from soar.core.errors import SoarError
+    from soar.evaluation import Evaluation, compare, evaluate, plots, summarize, vote_runs
+    from soar.evaluation.submission import score_submission, submission
+    from soar.evolution.api import search, search_iter
+    from soar.evolution.config import ConfigError, SearchConfig
+    from soar.evolution.plan import PromptTooLongError
+    from soar.evolution.progress import Snapshot
+    from soar.evolution.result import SearchResult
+    from soar.evolution.results import SearchResults, load_run
+    from soar.evolution.stopping import Cost, Programs, Seconds, StopFile, Stopper, Tokens
+    from soar.hindsight import HindsightReport, make_dataset
+    from soar.loop.config import LoopConfig
+    from soar.loop.loop import iterate, iterate_iter
+    from soar.loop.report import LoopReport, load_report
+    from soar.models import LanguageModel, open_model
+    from soar.models.adapter import Adapter
+    from soar.models.scripted import ScriptedModel
+    from soar.programs.program import Attempt, Program
+    from soar.programs.simplify import simplify
+    from soar.programs.voting import Prediction, vote
+    from soar.tasks.sets import TaskSet, drop_overlap, find_task, load_tasks, overlap
+    from soar.tasks.task import Example, Task
+    from soar.training.config import TrainingConfig
+    from soar.training.job import train, train_iter
+    from soar.training.likelihood import reply_losses
 
 __all__ = [
+    "Adapter",
     "Archive",
     "Attempt",
+    "ConfigError",
+    "Cost",
     "Evaluation",
     "Example",
+    "HindsightReport",
     "LanguageModel",
+    "LoopConfig",
     "LoopReport",
     "Prediction",
     "Program",
+    "Programs",
+    "PromptTooLongError",
+    "ScriptedModel",
     "SearchConfig",
     "SearchResult",
     "SearchResults",
+    "Seconds",
+    "Snapshot",
+    "SoarError",
+    "StopFile",
+    "Stopper",
     "Task",
     "TaskSet",
+    "Tokens",
+    "TrainingConfig",
     "compare",
     "drop_overlap",
     "evaluate",
     "find_task",
     "iterate",
     "iterate_iter",
+    "load_report",
+    "load_run",
     "load_tasks",
+    "make_dataset",
+    "open_model",
     "overlap",
+    "plots",
+    "reply_losses",
     "score_submission",
     "search",
     "search_iter",
+    "simplify",
     "submission",
+    "summarize",
+    "train",
+    "train_iter",
     "vote",
     "vote_runs",
 ]
 
 _HOMES = {
-    "soar.archive": ["Archive"],
-    "soar.datasets": ["TaskSet", "drop_overlap", "find_task", "load_tasks", "overlap"],
-    "soar.evaluation": ["Evaluation", "compare", "evaluate", "vote_runs"],
-    "soar.loop": ["LoopReport", "iterate", "iterate_iter"],
-    "soar.models": ["LanguageModel"],
-    "soar.program": ["Attempt", "Program"],
-    "soar.search": ["SearchConfig", "SearchResult", "SearchResults", "search_iter"],
-    "soar.kaggle": ["score_submission", "submission"],
-    "soar.task": ["Example", "Task"],
-    "soar.voting": ["Prediction", "vote"],
+    "soar.archive.reader": ["Archive"],
+    "soar.core.errors": ["SoarError"],
+    "soar.evaluation": ["Evaluation", "compare", "evaluate", "summarize", "vote_runs"],
+    "soar.evaluation.submission": ["score_submission", "submission"],
+    "soar.evolution.api": ["search", "search_iter"],
+    "soar.evolution.config": ["ConfigError", "SearchConfig"],
+    "soar.evolution.plan": ["PromptTooLongError"],
+    "soar.evolution.progress": ["Snapshot"],
+    "soar.evolution.result": ["SearchResult"],
+    "soar.evolution.results": ["SearchResults", "load_run"],
+    "soar.evolution.stopping": ["Cost", "Programs", "Seconds", "StopFile", "Stopper", "Tokens"],
+    "soar.hindsight": ["HindsightReport", "make_dataset"],
+    "soar.loop.config": ["LoopConfig"],
+    "soar.loop.loop": ["iterate", "iterate_iter"],
+    "soar.loop.report": ["LoopReport", "load_report"],
+    "soar.models": ["LanguageModel", "open_model"],
+    "soar.models.adapter": ["Adapter"],
+    "soar.models.scripted": ["ScriptedModel"],
+    "soar.programs.program": ["Attempt", "Program"],
+    "soar.programs.simplify": ["simplify"],
+    "soar.programs.voting": ["Prediction", "vote"],
+    "soar.tasks.sets": ["TaskSet", "drop_overlap", "find_task", "load_tasks", "overlap"],
+    "soar.tasks.task": ["Example", "Task"],
+    "soar.training.config": ["TrainingConfig"],
+    "soar.training.job": ["train", "train_iter"],
+    "soar.training.likelihood": ["reply_losses"],
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
 
 
 def __getattr__(name: str) -> Any:
-    if name == "search":  # the package itself can be called, so that importing it never hides the function
-        return import_module("soar.search")
+    if name == "plots":
+        return import_module("soar.evaluation.plots")
     if name not in _HOME:
         raise AttributeError(f"module 'soar' has no attribute {name!r}; it offers {', '.join(__all__)}")
     value = getattr(import_module(_HOME[name]), name)

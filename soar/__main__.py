@@ -1,6 +1,6 @@
 """`python -m soar` is the `soar` command."""
 
-from soar.cli import main
+from soar.cli.main import main
 
 if __name__ == "__main__":
     main()

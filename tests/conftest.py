@@ -14,7 +14,7 @@ import pytest
 
 import soar
 from soar.models.mini import MiniModel
-from soar.testing import ScriptedModel
+from soar.models.scripted import ScriptedModel
 from tests.search_support import TASKS, script
 
 

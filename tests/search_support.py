@@ -7,9 +7,9 @@ import sqlite3
 from pathlib import Path
 
 from soar.models.base import Prompt
-from soar.program import Attempt, Program
+from soar.programs.program import Attempt, Program
 from soar.sandbox.outcome import Outcome
-from soar.task import Example, Task, Value
+from soar.tasks.task import Example, Task, Value
 
 BODIES = (
     "[row[::-1] for row in grid]",

@@ -29,7 +29,7 @@ from transformers import LlamaForCausalLM
 
 from soar.models import LanguageModel, Prompt, Reply, Sampling, open_model
 from soar.models.mini import WEIGHTS
-from soar.prompting import load_prompt_set
+from soar.prompts.prompt_set import load_prompt_set
 
 RESULT = Path(__file__).parent / "results" / "agreement.json"
 GREEDY = Sampling(temperature=0.0, max_tokens=64)

@@ -68,8 +68,8 @@ def pair_by_pair(embeddings: Embeddings) -> list[int]:
 
 
 def ours(embeddings: Embeddings) -> list[int]:
-    """`soar.hindsight.dedup.deduplicate`."""
-    from soar.hindsight.dedup import deduplicate
+    """`soar.programs.dedup.deduplicate`."""
+    from soar.programs.dedup import deduplicate
 
     return [int(i) for i in deduplicate(embeddings, THRESHOLD)]
 

@@ -33,17 +33,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from soar.archive_writer import ArchiveWriter
+from soar.archive.writer import ArchiveWriter
+from soar.evolution.client import Asker
+from soar.evolution.config import SearchConfig
+from soar.evolution.engine import search_all
+from soar.evolution.plan import make_plan
+from soar.evolution.progress import Progress, Snapshot
+from soar.evolution.requests import Bench
+from soar.evolution.run_folder import RunFolder
 from soar.models.base import Capabilities, Completion, Prompt, Reply, Sampling
 from soar.sandbox.outcome import Outcome, ProgramError
-from soar.search.asking import Asker
-from soar.search.config import SearchConfig
-from soar.search.engine import search_all
-from soar.search.planning import make_plan
-from soar.search.progress import Progress, Snapshot
-from soar.search.requests import Bench
-from soar.search.run_folder import RunFolder
-from soar.task import Example, Task, Value
+from soar.tasks.task import Example, Task, Value
 
 SIGMA = 1.0
 MEDIAN_SECONDS = 8.0  # of a request

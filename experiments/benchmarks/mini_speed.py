@@ -24,12 +24,12 @@ import torch
 import typer
 
 import soar
-from soar.datasets import TaskSet
+from soar.evolution.config import SearchConfig
+from soar.evolution.slices import refinement_prompt
 from soar.models.mini import WEIGHTS, MiniModel
 from soar.models.mini.child import Child
-from soar.prompting import load_prompt_set
-from soar.search.config import SearchConfig
-from soar.slices import refinement_prompt
+from soar.prompts.prompt_set import load_prompt_set
+from soar.tasks.sets import TaskSet
 
 RESULT = Path(__file__).parent / "results" / "mini_speed.json"
 SIDE, EXAMPLES = 10, 3

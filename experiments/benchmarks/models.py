@@ -25,10 +25,10 @@ import numpy as np
 import typer
 
 import soar
-from soar.datasets import TaskSet
 from soar.models import LanguageModel, open_model
 from soar.models.mini import WEIGHTS, MiniModel
-from soar.prompting import load_prompt_set
+from soar.prompts.prompt_set import load_prompt_set
+from soar.tasks.sets import TaskSet
 
 MODELS = {"mini": "mini", "hf": f"hf:{WEIGHTS}", "vllm": f"vllm:{WEIGHTS} --dtype float32"}
 LONGEST = 800  # tokens of a sampling prompt

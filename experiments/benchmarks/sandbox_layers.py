@@ -22,10 +22,10 @@ sys.path.insert(0, str(ROOT))  # the hostile programs lie among the tests
 
 from soar.sandbox import Limits, Sandbox, SandboxError, pool
 from soar.sandbox.wire import LAYERS
-from tests.sandbox_hostile_code import CODE, SLEEPERS, TIME
-from tests.sandbox_hostile_reach import REACH
-from tests.sandbox_hostile_values import VALUES
-from tests.sandbox_support import GRID, HONEST, TURNED, Hostile, descendants, gone_soon, marked_files
+from tests.sandbox.hostile_code import CODE, SLEEPERS, TIME
+from tests.sandbox.hostile_reach import REACH
+from tests.sandbox.hostile_values import VALUES
+from tests.sandbox.support import GRID, HONEST, TURNED, Hostile, descendants, gone_soon, marked_files
 
 HERE = Path(__file__).parent
 LIMITS = Limits(seconds=0.2, memory_mb=128, output_kb=64)
@@ -80,7 +80,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--as-user", action="store_true")
     if parser.parse_args().as_user:
-        script = [sys.executable, str(ROOT / "tests" / "sandbox_as_user.py"), sys.executable, __file__]
+        script = [sys.executable, str(ROOT / "tests" / "sandbox" / "as_user.py"), sys.executable, __file__]
         sys.exit(subprocess.run(script, cwd=tempfile.gettempdir()).returncode)
     results = {}
     for name, lacking in TAKEN_AWAY.items():

@@ -20,10 +20,10 @@ sys.path.insert(0, str(Path(__file__).parents[2]))  # the hostile programs lie a
 from arc_like import answers_of, jobs
 
 from soar.sandbox import Outcome, Sandbox, Value
-from tests.sandbox_hostile_code import CODE
-from tests.sandbox_hostile_reach import REACH
-from tests.sandbox_hostile_values import VALUES
-from tests.sandbox_support import GRID, LIMITS, Hostile, descendants, gone_soon, marked_files, resident_mb
+from tests.sandbox.hostile_code import CODE
+from tests.sandbox.hostile_reach import REACH
+from tests.sandbox.hostile_values import VALUES
+from tests.sandbox.support import GRID, LIMITS, Hostile, descendants, gone_soon, marked_files, resident_mb
 
 HERE = Path(__file__).parent
 Item = tuple[str, list[Value], Hostile | None]

@@ -15,13 +15,15 @@ from datasets import load_from_disk
 from rich.console import Console
 
 import soar
-from soar.datasets import TaskSet, drop_overlap
 from soar.evaluation import Estimate, Evaluation, differences, evaluate, summarize
+from soar.evolution.api import search
+from soar.evolution.results import SearchResults
+from soar.evolution.slices import readable_by_mini
 from soar.hindsight import make_dataset
-from soar.loop_config import LoopConfig
-from soar.search import SearchResults, search
-from soar.slices import readable_by_mini
-from soar.training import Adapter, train
+from soar.loop.config import LoopConfig
+from soar.models.adapter import Adapter
+from soar.tasks.sets import TaskSet, drop_overlap
+from soar.training.job import train
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "evidence.md"

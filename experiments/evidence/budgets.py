@@ -19,7 +19,7 @@ from bench import PAGE, REPEATED, RUNS, SEEDS, Cells, put, search_cell, slices, 
 from matplotlib.figure import Figure
 
 from soar.evaluation import Estimate, summarize
-from soar.plots import COLOURS
+from soar.evaluation.plots import COLOURS
 
 SHARES = ((8, 8), (16, 16), (32, 32), (16, 48), (16, 112))
 WAYS: dict[str, dict[str, Any]] = {

@@ -41,9 +41,8 @@ from bench import (
     slices,
 )
 
-from soar import plots
-from soar.evaluation import Evaluation, summarize, vote_runs
-from soar.search import load_run
+from soar.evaluation import Evaluation, plots, summarize, vote_runs
+from soar.evolution.results import load_run
 
 TTT = 2
 JOINT = "rounds 0 to 4, one vote"

@@ -14,6 +14,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 import json
 import random
+import sys
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,13 +23,16 @@ from typing import Annotated, Any, TypeAlias
 import numpy as np
 import typer
 from bench import RESULTS, ROUNDS, RUNS, SEEDS, put
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "pretraining"))
+
+from corpus import STAGES, draw_task, to_task
 from datasets import Dataset
 
 from soar.evaluation import Estimate, bootstrap, bootstrap_difference
 from soar.hindsight import make_dataset
-from soar.models.mini.corpus import STAGES, draw_task, to_task
-from soar.prompting import load_prompt_set
-from soar.training import reply_losses
+from soar.prompts.prompt_set import load_prompt_set
+from soar.training.likelihood import reply_losses
 
 PATH = RESULTS / "losses.json"
 GENERATED = 400  # tasks of the last stage of the pretraining, never trained on

@@ -27,10 +27,10 @@ from rich.console import Console
 
 import soar
 from soar.evaluation import Estimate, Evaluation, evaluate
+from soar.evolution.results import SearchResults
+from soar.evolution.slices import fitting, readable
 from soar.models.mini import WEIGHTS, MiniModel
-from soar.prompting import load_prompt_set
-from soar.search import SearchResults
-from soar.slices import fitting, readable
+from soar.prompts.prompt_set import load_prompt_set
 
 PAGE = ROOT / "docs" / "mini.md"
 SETS = ("training", "evaluation")

@@ -20,12 +20,12 @@ import typer
 from bench import RESULTS, RUNS, put
 
 import soar
-from soar.search import load_run
-from soar.search.result import SearchResult
-from soar.search.rex import thetas
-from soar.slices import readable_by_mini
-from soar.task import canonical_json, matches
-from soar.voting import answer
+from soar.evolution.result import SearchResult
+from soar.evolution.results import load_run
+from soar.evolution.rex import thetas
+from soar.evolution.slices import readable_by_mini
+from soar.programs.voting import answer
+from soar.tasks.task import canonical_json, matches
 
 PATH = RESULTS / "policies.json"
 BUDGETS = (16, 32, 48, 64, 96, 128)  # completions per task, on average
@@ -61,7 +61,7 @@ def until_solved(state: State, rng: np.random.Generator) -> Iterator[int]:
 
 
 def thompson(state: State, rng: np.random.Generator) -> Iterator[int]:
-    """REx with tasks for arms, as `soar.search.budget.AdaptiveBudget`; tasks with two solving samples are done."""
+    """REx with tasks for arms, as `soar.evolution.budget.AdaptiveBudget`; tasks with two solving samples are done."""
     drawn, best, solving = state
     while (solving < 2).any():
         yield from first_undone(thetas(best, drawn, C, rng), solving)

@@ -20,12 +20,12 @@ from typing import Annotated, Any, TypeAlias
 import typer
 from bench import REPEATED, RESULTS, RUNS, SEEDS, put, searched, slices, text
 
-from soar.datasets import TaskSet
 from soar.evaluation import bootstrap, bootstrap_difference
-from soar.program import Attempt
-from soar.search import SearchResult
-from soar.task import canonical_json
-from soar.voting import answer
+from soar.evolution.result import SearchResult
+from soar.programs.program import Attempt
+from soar.programs.voting import answer
+from soar.tasks.sets import TaskSet
+from soar.tasks.task import canonical_json
 
 BUDGET = {"samples": 64, "refinements": 64}
 PATH = RESULTS / "votes.json"

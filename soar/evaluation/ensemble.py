@@ -9,15 +9,15 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from soar.errors import expect
+from soar.core.errors import expect
 from soar.evaluation.evaluation import Evaluation, as_results, evaluate, shown, watched
 from soar.evaluation.figures import FIGURES, EvaluationError
 from soar.evaluation.rows import TaskRow, best_known, measure
-from soar.hindsight.embedding import load_embedder
-from soar.search.result import SearchResult
-from soar.search.results import SearchResults
-from soar.task import Task
-from soar.voting import Prediction, Weighting
+from soar.evolution.result import SearchResult
+from soar.evolution.results import SearchResults
+from soar.programs.embedding import load_embedder
+from soar.programs.voting import Prediction, Weighting
+from soar.tasks.task import Task
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -92,7 +92,7 @@ def vote_runs(
 
     Args:
         runs: results of `soar.search` or `load_run`, or folders; several iterations of one run count as several.
-        c, weight: of the vote, see `soar.voting.vote`.
+        c, weight: of the vote, see `soar.programs.voting.vote`.
         embedder: for the distances, see `evaluate`.
         members: evaluations of the runs by this vote, in their order, where they are at hand; None: they are made.
         progress: show a bar.

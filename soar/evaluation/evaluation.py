@@ -9,13 +9,13 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
+from soar.archive.export import to_pandas
 from soar.evaluation.figures import EvaluationError, Figure, Table, curve_figure, estimate, figures_for, pass_figure
 from soar.evaluation.rows import TaskRow, budgets, by_task, measure
 from soar.evaluation.statistics import Estimate
-from soar.export import to_pandas
-from soar.hindsight.embedding import load_embedder
-from soar.search.results import SearchResults
-from soar.voting import Weighting
+from soar.evolution.results import SearchResults
+from soar.programs.embedding import load_embedder
+from soar.programs.voting import Weighting
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -41,7 +41,7 @@ class Evaluation:
     Attributes:
         label: of the run, for tables and plots.
         model, adapter, iteration, seed: of the search; the last three None where several were joined.
-        vote_c, vote_weight: of the vote, see `soar.voting.vote`.
+        vote_c, vote_weight: of the vote, see `soar.programs.voting.vote`.
         per_task: a row per task, those that were not searched included.
     """
 
@@ -151,7 +151,7 @@ def evaluate(
 
     Args:
         results: of `soar.search` or `load_run`, or the folder of a run, of which the last round counts.
-        embedder: for the distances, see `soar.hindsight.embedding.load_embedder`; None: they are not measured.
+        embedder: for the distances, see `soar.programs.embedding.load_embedder`; None: they are not measured.
         c, weight: of the vote; None: as the search was told.
         progress: show a bar.
 
@@ -171,7 +171,7 @@ def evaluate(
 
 def as_results(given: SearchResults | str | Path) -> SearchResults:
     """Return results as they are, or those in the folder of a run. Raises EvaluationError for anything else."""
-    from soar.search.results import SearchResults, load_run
+    from soar.evolution.results import SearchResults, load_run
 
     if isinstance(given, (str, Path)):
         return load_run(given)

@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from soar.errors import SoarError
+from soar.core.errors import SoarError
 from soar.evaluation.rows import TaskRow
 from soar.evaluation.statistics import Estimate, Floats, bootstrap, pass_at_k
 

@@ -12,12 +12,12 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from soar.program import Attempt
+from soar.evolution.result import ANSWERS, SearchResult
+from soar.evolution.scan import Scan
+from soar.programs.program import Attempt
+from soar.programs.voting import Ballot, Prediction, Tally, Weighting
 from soar.sandbox.outcome import Outcome
-from soar.search.result import ANSWERS, SearchResult
-from soar.search.scan import Scan
-from soar.task import Task, pixel_accuracy
-from soar.voting import Ballot, Prediction, Tally, Weighting
+from soar.tasks.task import Task, pixel_accuracy
 
 Embed: TypeAlias = Callable[[Sequence[str]], NDArray[np.floating]]
 EMBED_AT_ONCE = 512  # sources whose embeddings are in memory together
@@ -135,7 +135,7 @@ def measure(
 
     Args:
         results: of the same task (by content), one per run.
-        c, weight: of the vote, see `soar.voting.vote`.
+        c, weight: of the vote, see `soar.programs.voting.vote`.
         embed: sources -> embeddings, shape (sources, dimensions); None: distances are not measured.
         task: whose test outputs count; None: of the results' own the one that is best known.
         twin: see `TaskRow`.

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from soar.search.keys import keyed_rng
+from soar.core.seeding import keyed_rng
 
 RESAMPLES = 2000
 CONFIDENCE = 0.95

@@ -13,19 +13,19 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from soar.errors import SoarError, expect
-from soar.hindsight.embedding import Embedder, load_embedder
+from soar.core.errors import SoarError, expect
+from soar.core.hints import install
+from soar.core.terminal import in_terminal
+from soar.evolution.results import SearchResults
 from soar.hindsight.relabel import Renderers
 from soar.hindsight.report import HindsightReport
 from soar.hindsight.rows import BY_VOTE, Choice, Maker
 from soar.hindsight.scan import Source, best_known
 from soar.hindsight.selection import REFINEMENTS, SELECTIONS, RefinementSelection, Selection
-from soar.hints import install
 from soar.models.base import LanguageModel
+from soar.programs.embedding import Embedder, load_embedder
 from soar.sandbox import Sandbox
-from soar.search.results import SearchResults
-from soar.task import Task, canonical_json
-from soar.terminal import in_terminal
+from soar.tasks.task import Task, canonical_json
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -78,8 +78,8 @@ def make_dataset(
             task's own, turned, mirrored and recoloured, and those of another task, in turn (paper: none). Grids only.
         move_inputs: show programs that do not solve their task at its inputs turned, mirrored and recoloured, not at
             these themselves (paper: no). Grids only.
-        simplify: take out of each program what changes nothing at its task's inputs, see `soar.simplify` (paper: no).
-        embedder: what near-duplicate solutions are found with: see `soar.hindsight.embedding.load_embedder`.
+        simplify: take out of each program what changes nothing at its task's inputs (paper: no).
+        embedder: what near-duplicate solutions are found with: see `soar.programs.embedding.load_embedder`.
         threshold: cosine above which two solutions count as one; None: the embedder's.
         test_time: make rows for target tasks without reading their test outputs: the best half of "greedy-diverse", or
             all rows of "correct-only" (those that solve the examples), are drawn by the vote; there are no refinements.

@@ -7,20 +7,20 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from soar.archive.records import as_grids, hashes, task_inputs
+from soar.core.seeding import keyed_rng
+from soar.evolution.client import Asker
+from soar.evolution.plan import fitting_prompt, sampling
 from soar.hindsight.scan import Source
 from soar.hindsight.symmetry import Symmetry
 from soar.models import open_model
 from soar.models.base import LanguageModel, Prompt
-from soar.program import Attempt, Program
-from soar.prompting import PromptError, PromptSet, load_prompt_set
-from soar.records import as_grids, hashes, task_inputs
-from soar.replies import ENTRY_POINT
+from soar.programs.parsing.replies import ENTRY_POINT
+from soar.programs.program import Attempt, Program
+from soar.prompts.prompt_set import PromptError, PromptSet, load_prompt_set
 from soar.sandbox import Sandbox
 from soar.sandbox.outcome import Outcome
-from soar.search.asking import Asker
-from soar.search.keys import keyed_rng
-from soar.search.planning import fitting_prompt, sampling
-from soar.task import Example, Task
+from soar.tasks.task import Example, Task
 
 
 def relabel(task: Task, attempt: Attempt) -> Task:
@@ -148,7 +148,7 @@ class Renderers:
         if key not in self.known:
             config = source.configs[iteration]
             prompt_set = load_prompt_set(config.prompt_set or label.partition(":")[0])
-            if label != f"{prompt_set.name}:{prompt_set.hash}":
+            if label != prompt_set.label:
                 raise PromptError(
                     f"prompt set {prompt_set.name} has changed since the search in {source.folder.path} used it, so "
                     "the rows would not be what the model is asked: restore its files, or search again"

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from soar.hindsight.dedup import deduplicate
-from soar.hindsight.embedding import Embedder
+from soar.archive.records import Judge, as_grids, task_inputs
+from soar.core.seeding import keyed_rng
 from soar.hindsight.relabel import Renderers, labelled, order_of, relabel, reorder
 from soar.hindsight.report import HindsightReport
 from soar.hindsight.scan import Candidate, Found, Refinement, Scan, Source
@@ -23,12 +23,12 @@ from soar.hindsight.selection import (
 )
 from soar.hindsight.simplified import distinct, simplified
 from soar.hindsight.variants import Variant, draw_variants
-from soar.program import Attempt, Program
-from soar.records import Judge, as_grids, task_inputs
-from soar.replies import ENTRY_POINT
+from soar.programs.dedup import deduplicate
+from soar.programs.embedding import Embedder
+from soar.programs.parsing.replies import ENTRY_POINT
+from soar.programs.program import Attempt, Program
 from soar.sandbox import Sandbox
-from soar.search.keys import keyed_rng
-from soar.task import Task, canonical_json
+from soar.tasks.task import Task, canonical_json
 
 Row = dict[str, Any]
 BY_VOTE = {"greedy-diverse": "by the vote, and diverse", "correct-only": "by the vote, solving the examples"}
@@ -266,5 +266,5 @@ class Maker:
             "model": attempt.model,
             "adapter": attempt.adapter,
             "iteration": attempt.iteration,
-            "prompt_set": f"{renderer.prompt_set.name}:{renderer.prompt_set.hash}",
+            "prompt_set": renderer.prompt_set.label,
         }

@@ -7,16 +7,16 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, get_args
 
-from soar.archive import Archive
-from soar.eligibility import Rule
+from soar.archive.reader import Archive
+from soar.archive.records import input_hash
+from soar.evolution.config import SearchConfig
+from soar.evolution.run_folder import RunFolder
 from soar.hindsight.report import HindsightReport
-from soar.program import Attempt
-from soar.records import input_hash
+from soar.programs.program import Attempt
+from soar.programs.rules import Rule
+from soar.programs.voting import Prediction, Tally
 from soar.sandbox.outcome import Limits
-from soar.search.config import SearchConfig
-from soar.search.run_folder import RunFolder
-from soar.task import Task
-from soar.voting import Prediction, Tally
+from soar.tasks.task import Task
 
 Bin = Literal["0%", "(0, 34%]", "(34%, 98%)", ">=98%"]
 BINS: tuple[Bin, ...] = get_args(Bin)

@@ -11,9 +11,9 @@ from typing import Literal, get_args
 
 import numpy as np
 
+from soar.archive.records import input_hash
 from soar.hindsight.scan import BINS, Candidate, Refinement
-from soar.records import input_hash
-from soar.voting import Prediction
+from soar.programs.voting import Prediction
 
 Selection = Literal["correct-only", "uniform", "greedy", "greedy-diverse"]
 RefinementSelection = Literal["uniform", "diverse", "none"]

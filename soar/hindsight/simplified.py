@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from soar.archive.records import task_inputs
 from soar.hindsight.report import HindsightReport
 from soar.hindsight.scan import Candidate
-from soar.program import Program
-from soar.records import task_inputs
+from soar.programs.program import Program
+from soar.programs.simplify import simplify
 from soar.sandbox import Sandbox
-from soar.simplify import simplify
-from soar.task import Task
+from soar.tasks.task import Task
 
 
 def simplified(

@@ -11,7 +11,7 @@ from typing import Self
 
 import numpy as np
 
-from soar.task import COLOURS, Example, Grid, Task
+from soar.tasks.task import COLOURS, Example, Grid, Task
 
 
 @dataclass(frozen=True, slots=True)

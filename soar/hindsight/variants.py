@@ -13,13 +13,13 @@ from typing import Any
 
 import numpy as np
 
-from soar.eligibility import Rule, broken_rules
+from soar.archive.records import task_inputs
 from soar.hindsight.scan import Candidate
 from soar.hindsight.symmetry import Symmetry
-from soar.program import Program
-from soar.records import task_inputs
+from soar.programs.program import Program
+from soar.programs.rules import Rule, broken_rules
 from soar.sandbox.outcome import Outcome
-from soar.task import Task, canonical_json
+from soar.tasks.task import Task, canonical_json
 
 
 @dataclass(frozen=True, slots=True)

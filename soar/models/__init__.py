@@ -5,16 +5,7 @@ from __future__ import annotations
 import difflib
 from pathlib import Path
 
-from soar.models.base import (
-    Capabilities,
-    Completion,
-    LanguageModel,
-    Message,
-    ModelError,
-    Prompt,
-    Reply,
-    Sampling,
-)
+from soar.models.base import Capabilities, Completion, LanguageModel, Message, ModelError, Prompt, Reply, Sampling
 
 __all__ = [
     "Capabilities",
@@ -38,7 +29,7 @@ def open_model(name: str, settings: str | Path | None = None) -> LanguageModel:
         name: `mini`, the embedded model; `mini:FOLDER`, another one of its kind; `hf:NAME_OR_FOLDER`, through
             transformers; `vllm:NAME_OR_FOLDER`, a vLLM server started for it; `vllm:NAME_OR_FOLDER@http://host:port`,
             one that runs; `openai:MODEL` or `openai:MODEL@http://host:port/v1`, behind an OpenAI-compatible endpoint.
-        settings: a TOML file that says more of an endpoint, see `soar.models.openai.ModelSettings`.
+        settings: a TOML file that says more of an endpoint, see `soar.models.openai.model.ModelSettings`.
 
     Raises:
         ModelError: the name has another form, a package is missing, or the model cannot be loaded or reached.
@@ -55,11 +46,11 @@ def open_model(name: str, settings: str | Path | None = None) -> LanguageModel:
 
         return TransformersModel(source)
     if kind == "vllm" and source:
-        from soar.models.vllm import VllmModel
+        from soar.models.vllm.model import VllmModel
 
         return VllmModel(source)
     if kind == "openai" and source:
-        from soar.models.openai import OpenAIModel, load_settings
+        from soar.models.openai.model import OpenAIModel, load_settings
 
         return OpenAIModel(source, settings=None if settings is None else load_settings(settings))
     near = difflib.get_close_matches(kind + colon, KINDS, n=1)

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol, TypedDict, runtime_checkable
 
-from soar.errors import SoarError
+from soar.core.errors import SoarError
 
 if TYPE_CHECKING:
-    from soar.models.prices import Prices
+    from soar.models.openai.prices import Prices
 
 
 class Message(TypedDict):

@@ -9,13 +9,13 @@ import importlib.util
 from collections.abc import Sequence
 from typing import Any
 
-from soar.cores import available_cores, computes_bf16
-from soar.hints import install
+from soar.core.hints import install
+from soar.core.process import available_cores, computes_bf16
+from soar.models.adapter import adapter_name, check_tokenizer, holds_weights
 from soar.models.base import Capabilities, Completion, ModelError, Prompt, Reply, Sampling, prompt_set_of
 from soar.models.pool import WorkerPool
 from soar.models.tokens import encode_prompt
 from soar.models.worker import Worker
-from soar.training.adapter import adapter_name, check_tokenizer, holds_weights
 
 
 class TransformersModel:

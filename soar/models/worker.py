@@ -17,7 +17,7 @@ from typing import Any
 
 from multiprocess.connection import Connection
 
-from soar.events import report
+from soar.core.incidents import report
 from soar.models.base import ModelError
 
 RETRIES = 2

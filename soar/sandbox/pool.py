@@ -17,9 +17,9 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Literal, Self
 
-from soar.cores import available_cores
-from soar.errors import SoarError
-from soar.events import report
+from soar.core.errors import SoarError
+from soar.core.incidents import report
+from soar.core.process import available_cores
 from soar.sandbox.encoding import Value, encode
 from soar.sandbox.handle import TroubleError, ZygoteHandle
 from soar.sandbox.outcome import Limits, Outcome

@@ -44,8 +44,8 @@ def _train(folder: Path, send: Any) -> dict[str, Any]:
 
     from soar.models.tokens import tokenizer_hash
     from soar.training.config import TrainingConfig
+    from soar.training.encoding import encode
     from soar.training.network import load_network, window_of
-    from soar.training.rows import encode
     from soar.training.steps import run_steps
 
     datasets.disable_progress_bars()

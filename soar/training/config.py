@@ -6,8 +6,8 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from soar.errors import SoarError
-from soar.options import Options
+from soar.core.errors import SoarError
+from soar.core.options import Options
 
 PROJECTIONS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 
@@ -25,7 +25,7 @@ class TrainingError(SoarError):
 
 
 class TrainingConfig(Options):
-    """Options of `soar.training.train`. Defaults: SOAR (ICML 2025), appendix; those of `mini` are its own.
+    """Options of `soar.train`. Defaults: SOAR (ICML 2025), appendix; those of `mini` are its own.
 
     Attributes:
         rank: of the LoRA matrices (paper: 256, and 64 for the model of 123 billion parameters); "full": there are none,

@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from soar.files import whole, write_whole
-from soar.training.adapter import RECORD, Adapter
+from soar.core.files import whole, write_whole
+from soar.models.adapter import RECORD, Adapter
 from soar.training.config import TrainingError
 
 if TYPE_CHECKING:

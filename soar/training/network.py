@@ -9,7 +9,7 @@ import torch
 from peft import LoraConfig, PeftModel, get_peft_model, prepare_model_for_kbit_training
 from transformers import AutoConfig, AutoModelForCausalLM, BitsAndBytesConfig
 
-from soar.cores import computes_bf16
+from soar.core.process import computes_bf16
 from soar.training.config import TrainingConfig
 
 QUANTIZED_ABOVE = 15e9  # parameters; models "of 14B" have up to 14.8 billion

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from typing import Any
 
-from soar.search.progress_bar import clock, shown
-from soar.training.adapter import Adapter
+from soar.core.progress import format_seconds, with_progress
+from soar.core.terminal import notify
+from soar.models.adapter import Adapter
 
 Event = dict[str, Any]
 
@@ -20,7 +20,7 @@ def describe(event: Event) -> str:
         return f"adapter {event['adapter'].name} in {event['adapter'].path}"
     return (
         f"step {event['step']}/{event['steps']}, loss {event['loss']:.3f}, {event['tokens_per_second']:,.0f} tokens/s, "
-        f"about {clock(event['left'])} left"
+        f"about {format_seconds(event['left'])} left"
     )
 
 
@@ -28,17 +28,18 @@ def summary(adapter: Adapter) -> str:
     """What came out, in a few lines."""
     f = adapter.figures
     left_out = f", {f['rows_too_long']} longer than {f['window']} tokens left out" if f["rows_too_long"] else ""
+    speed = f"{f['tokens']:,} tokens in {format_seconds(f['seconds'])}: {f['tokens_per_second']:,.0f} tokens/s"
     return (
         f"adapter {adapter.name} in {adapter.path}\n"
         f"{f['rows']} rows{left_out}; {f['steps']} steps, loss {f['first_loss']:.3f} → {f['last_loss']:.3f}\n"
-        f"{f['tokens']:,} tokens in {clock(f['seconds'])}: {f['tokens_per_second']:,.0f} tokens/s in {f['precision']} "
+        f"{speed} in {f['precision']} "
         f"on {f['device']}, {f['peak_memory_mb']:,} MB of memory at most"
     )
 
 
 def watched(events: Iterator[Event], progress: bool | None) -> Iterator[Event]:
     """Pass events on and show each; with None only in a terminal or a notebook, with False nowhere."""
-    return shown(
+    return with_progress(
         events, progress, lambda one: (one.get("steps"), one.get("step"), describe(one)),
         "starting the training process", _as_lines,
     )  # fmt: skip
@@ -49,6 +50,6 @@ def _as_lines(events: Iterator[Event]) -> Iterator[Event]:
     for event in events:
         tenth = 10 * event["step"] // event["steps"] if "step" in event else -1
         if tenth != last or tenth == -1:
-            print(f"soar: {describe(event)}", file=sys.stderr, flush=True)
+            notify(describe(event))
         last = tenth
         yield event

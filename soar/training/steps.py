@@ -17,9 +17,9 @@ from trl import SFTConfig, SFTTrainer, pack_dataset
 from trl.trainer.sft_trainer import DataCollatorForLanguageModeling
 
 from soar.training.config import TrainingConfig
+from soar.training.encoding import training_order
 from soar.training.folder import CHECKPOINTS, COMPLETE, CURVE, last_checkpoint
 from soar.training.network import uses_bf16, uses_packing
-from soar.training.rows import training_order
 
 PADDED_TO = 64  # tokens; each new shape costs a CPU some time under bf16, so there are few
 LEAST_BETWEEN = 20  # times what writing a checkpoint took

@@ -10,12 +10,12 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from soar.cores import available_cores
-from soar.hints import install
+from soar.core.hints import install
+from soar.core.process import available_cores
+from soar.models.adapter import adapter_name
 from soar.models.base import Capabilities, Completion, ModelError, Prompt, Reply, Sampling
 from soar.models.pool import WorkerPool
 from soar.models.worker import Worker
-from soar.training.adapter import adapter_name
 
 WEIGHTS = Path(__file__).parent / "weights"
 MAX_WORKERS = 8
@@ -41,7 +41,9 @@ class MiniModel:
         self.adapter: str | None = None
         self.folder = Path(folder)
         if not (self.folder / "tokenizer.json").exists():
-            raise ModelError(f"no model in {self.folder}: give a folder that experiments/pretrain_mini.py has written")
+            raise ModelError(
+                f"no model in {self.folder}: give a folder that experiments/pretraining/pretrain_mini.py has written"
+            )
         config = json.loads((self.folder / "config.json").read_text())
         self.tokenizer = Tokenizer.from_file(str(self.folder / "tokenizer.json"))
         self.bos: int = config["bos_token_id"]

@@ -8,9 +8,9 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file
 
+from soar.models.adapter import MATRICES, WEIGHTS, check_tokenizer, holds_weights
 from soar.models.base import ModelError
 from soar.models.mini.decoder import Decoder
-from soar.training.adapter import MATRICES, WEIGHTS, check_tokenizer, holds_weights
 
 
 def merge(state: dict[str, torch.Tensor], adapter: Path) -> None:

@@ -1,0 +1,1 @@
+"""Ground for all: errors, options, seeded generators, incidents, files, processes, progress."""

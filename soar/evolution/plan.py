@@ -1,0 +1,162 @@
+"""What is to be searched, with which prompts; and what is not, found out before anything is sent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from soar.core.errors import SoarError
+from soar.evolution.client import Asker
+from soar.evolution.config import ConfigError, SearchConfig
+from soar.models.base import LanguageModel, Prompt, Sampling
+from soar.programs.program import Attempt
+from soar.prompts.prompt_set import PromptSet, load_prompt_set, without_largest
+from soar.tasks.task import Task, twins_of
+
+COUNTED_AT_ONCE = 256  # prompts whose tokens are counted in one call
+
+
+class PromptTooLongError(SoarError):
+    """A task's prompt does not fit the model's window; the message names task and length."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is to be searched: each task (without test outputs) with prompt set and sampling prompt; and what is not.
+
+    Attributes:
+        work: the tasks, each content once.
+        twins: id of a task of `work`, and the ids of others with the same content: its search is theirs too.
+        skipped: id of a task that is left out, and why.
+        dropped: id of a task whose prompt does not show all examples, and how many it leaves out.
+    """
+
+    work: list[tuple[Task, PromptSet, Prompt]] = field(default_factory=list)
+    twins: dict[str, list[str]] = field(default_factory=dict)
+    skipped: dict[str, str] = field(default_factory=dict)
+    dropped: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def prompt_sets(self) -> dict[str, PromptSet]:
+        """The prompt sets in use, by name."""
+        return {prompt_set.name: prompt_set for _, prompt_set, _ in self.work}
+
+
+def make_plan(tasks: Mapping[str, Task], asker: Asker, config: SearchConfig) -> Plan:
+    """Choose each task's prompt set and leave out what the model cannot be shown, before anything is sent.
+
+    Raises:
+        PromptTooLongError: no task is left, the only one among them.
+        PromptError: the prompt set does not exist.
+        ConfigError: the model cannot be asked with this prompt set, or the set not show what the selector picks.
+    """
+    usual, other = prompt_sets_for(asker.model, config)
+    plan = Plan()
+    distinct, alike = twins_of(tasks)
+    for full in distinct:
+        task = full.without_test_outputs()
+        prompt_set = usual if task.is_grid else other
+        if prompt_set.settings.grids_only and not task.is_grid:
+            plan.skipped[task.id] = (
+                f"prompt set {prompt_set.name} shows grids only, this task has other values: take a model that knows "
+                "Python, such as openai:MODEL or hf:NAME (--model)"
+            )
+        else:
+            plan.work.append((task, prompt_set, prompt_set.render(task)))
+    for start in range(0, len(plan.work), COUNTED_AT_ONCE):
+        _note_overlong(plan, asker, config, start)
+    _refuse_few_shot(plan, config)
+    plan.work[:] = [item for item in plan.work if item[0].id not in plan.skipped]
+    for id, others in alike.items():
+        if id in plan.dropped:
+            plan.dropped.update(dict.fromkeys(others, plan.dropped[id]))
+        if id in plan.skipped:
+            plan.skipped.update(dict.fromkeys(others, plan.skipped[id]))
+        else:
+            plan.twins[id] = others
+    if tasks and not plan.work:
+        id, reason = next(iter(plan.skipped.items()))
+        raise PromptTooLongError(f"no task can be searched with model {asker.model.name}: task {id}: {reason}")
+    return plan
+
+
+def prompt_sets_for(model: LanguageModel, config: SearchConfig) -> tuple[PromptSet, PromptSet]:
+    """Return the prompt set for tasks of grids, and the one for other values.
+
+    Raises: as `make_plan`.
+    """
+    name = config.prompt_set or model.prompt_set
+    if config.prompt_set is None and name == "soar" and config.selector == "crossover":
+        name = "crossover"
+    usual = load_prompt_set(name)
+    other = load_prompt_set("values") if config.prompt_set is None and name in ("soar", "crossover") else usual
+    if config.selector == "crossover" and usual.settings.parents < 2:
+        raise ConfigError(
+            f"prompt set {usual.name} shows one attempt at a time, the selector crossover picks two: "
+            "pass prompt_set='crossover' with a model that can read it, or another selector"
+        )
+    for prompt_set in (usual, other):
+        _refuse_unsupported(model, prompt_set)
+    return usual, other
+
+
+def _refuse_unsupported(model: LanguageModel, prompt_set: PromptSet) -> None:
+    """What a model cannot do is refused, never left out in silence. A raw prompt may end with anything."""
+    if "prefill.j2" in prompt_set.templates and not (prompt_set.settings.raw or model.capabilities.prefill):
+        raise ConfigError(
+            f"prompt set {prompt_set.name} wants to begin the reply of model {model.name}, which cannot have that: "
+            "pass another prompt_set, or a copy of its folder without prefill.j2"
+        )
+
+
+def _refuse_few_shot(plan: Plan, config: SearchConfig) -> None:
+    """A solved task that no template shows would be an option that does nothing."""
+    for prompt_set in plan.prompt_sets.values():
+        if config.few_shot is not None and not prompt_set.few_shot:
+            raise ConfigError(
+                f"prompt set {prompt_set.name} shows no solved task before the one at hand: leave out few_shot, or "
+                "pass a prompt_set whose templates use it (soar, golden, grids, values) with a model that can read it"
+            )
+
+
+def _note_overlong(plan: Plan, asker: Asker, config: SearchConfig, start: int) -> None:
+    part = plan.work[start : start + COUNTED_AT_ONCE]
+    places = {item[0].id: start + place for place, item in enumerate(part)}
+    limits = {item[1].name: sampling(config, item[1]).max_tokens for item in part}
+    for set_name, limit in limits.items():
+        same = [item for item in part if item[1].name == set_name]
+        for item, length in zip(same, asker.overlong([item[2] for item in same], limit), strict=True):
+            if length is None:
+                continue
+            task, prompt_set, _ = item
+            fitting = fitting_prompt(prompt_set, task, (), asker, limit) if config.drop_examples else None
+            if fitting is not None:
+                plan.work[places[task.id]] = (task, prompt_set, fitting[0])
+                plan.dropped[task.id] = fitting[1]
+            else:
+                plan.skipped[task.id] = (
+                    f"its prompt has {length} tokens; with a reply of up to {limit} that is more than the "
+                    f"{asker.model.capabilities.context_length} which {asker.model.name} can read"
+                    f"{', even with one example only' if config.drop_examples else ' (drop_examples=True shows fewer)'}"
+                )
+
+
+def fitting_prompt(
+    prompt_set: PromptSet, task: Task, parents: Sequence[Attempt], asker: Asker, limit: int
+) -> tuple[Prompt, int] | None:
+    """Return the prompt with as many examples as fit the model's window, at least one, and how many it leaves out.
+
+    The largest examples go first. None where even one is too much.
+    """
+    for dropped in range(max(len(task.train), 1)):
+        prompt = prompt_set.render(*without_largest(task, parents, dropped))
+        if asker.overlong([prompt], limit) == [None]:
+            return prompt, dropped
+    return None
+
+
+def sampling(config: SearchConfig, prompt_set: PromptSet) -> Sampling:
+    """How replies are drawn: as the config says, else as the prompt set wants it."""
+    wanted = prompt_set.settings
+    temperature = wanted.temperature if config.temperature is None else config.temperature
+    return Sampling(temperature, config.min_p, config.max_tokens or wanted.max_tokens)

@@ -1,0 +1,101 @@
+"""Which attempt to refine next: REx, refinement as a bandit (Tang et al. 2024), as SOAR uses it (section 3.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class Candidate(Protocol):
+    """What a selector knows of an attempt; `soar.programs.program.Attempt` is one."""
+
+    @property
+    def key(self) -> str:
+        """Unique within the task."""
+        ...
+
+    @property
+    def train_accuracy(self) -> float:
+        """The share of the examples that it solves."""
+        ...
+
+    @property
+    def solved(self) -> tuple[bool, ...]:
+        """For each example whether it is solved."""
+        ...
+
+
+class Entry(NamedTuple):
+    """What the pools of a search keep of an attempt: the rest is in the archive, thousands of times larger."""
+
+    key: str
+    train_accuracy: float
+    solved: tuple[bool, ...]
+
+
+C = TypeVar("C", bound=Candidate)
+
+
+class Selector(Protocol):
+    """Picks what to refine."""
+
+    def select(self, pool: Sequence[C], rng: np.random.Generator) -> tuple[C, ...]:
+        """Return the parents of the next refinement, out of a pool of refinable attempts.
+
+        Raises:
+            ValueError: the pool is empty.
+        """
+        ...
+
+    def asked(self, keys: Sequence[str], n: int) -> None:
+        """Take note that `n` completions are requested which refine the attempts with these keys."""
+        ...
+
+
+class Rex:
+    """Thompson sampling: draw theta(p) ~ Beta(1 + C h(p), 1 + C (1 - h(p)) + n(p)) for each p, refine the largest.
+
+    h(p) is the fraction of examples that p solves, n(p) the number of completions already requested for p: an attempt
+    that was refined often without a better one to show for it gives way to others. As the paper's text has it, n grows
+    when completions are requested (the authors' code never raises it).
+
+    Args:
+        c: C, the confidence in h(p); 20 in the paper.
+    """
+
+    def __init__(self, c: float = 20) -> None:
+        self.c = c
+        self._asked: dict[str, int] = {}
+
+    def select(self, pool: Sequence[C], rng: np.random.Generator) -> tuple[C, ...]:
+        """Return one parent. Raises ValueError where the pool is empty."""
+        refuse_empty(pool)
+        h = np.fromiter((attempt.train_accuracy for attempt in pool), float, len(pool))
+        return (pool[int(thetas(h, self._counts(pool), self.c, rng).argmax())],)
+
+    def asked(self, keys: Sequence[str], n: int) -> None:
+        """Take note that `n` completions are requested which refine the attempts with these keys."""
+        for key in keys:
+            self._asked[key] = self._asked.get(key, 0) + n
+
+    def metrics(self) -> dict[str, float]:
+        """Return how many attempts were refined, how many completions requested, and the most for one attempt."""
+        counts = self._asked.values()
+        return {"parents": len(counts), "asked": sum(counts), "most_asked": max(counts, default=0)}
+
+    def _counts(self, pool: Sequence[C]) -> NDArray[np.float64]:
+        return np.fromiter((self._asked.get(attempt.key, 0) for attempt in pool), float, len(pool))
+
+
+def thetas(h: NDArray[np.float64], n: NDArray[np.float64], c: float, rng: np.random.Generator) -> NDArray[np.float64]:
+    """Draw theta ~ Beta(1 + c h, 1 + c (1 - h) + n) for each of the accuracies `h`, in [0, 1], and counts `n`."""
+    return rng.beta(1 + c * h, 1 + c * (1 - h) + n)
+
+
+def refuse_empty(pool: Sequence[C]) -> None:
+    """Raise ValueError where the pool is empty."""
+    if not pool:
+        raise ValueError("nothing to choose from: the pool is empty")

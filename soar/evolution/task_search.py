@@ -1,0 +1,288 @@
+"""The search for one task: sampling, then refinement on islands; decided by results, never by their timing."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import NamedTuple
+
+from soar.archive.records import Judge, request_key
+from soar.core.seeding import keyed_rng
+from soar.evolution.flow import Flow, refining_ahead
+from soar.evolution.prompt_builder import Showing, Shown
+from soar.evolution.requests import Bench, Place, Recorded, Requests
+from soar.evolution.rex import Entry, Selector
+from soar.evolution.selection import make_selector
+from soar.evolution.solved import SolvedSteps
+from soar.models.base import Prompt, Sampling
+from soar.programs.program import Attempt, Phase
+from soar.prompts.prompt_set import PromptSet
+from soar.tasks.task import Task
+
+SAMPLING_AHEAD = 4  # sampling requests under way for one task
+LATE_SAMPLES, LATE_REFINEMENTS = 8, 4  # one of so many may come late, see `Flow`
+
+
+def request_sizes(
+    begun: Mapping[str, int], iteration: int, phase: Phase, island: int | None, budget: int, size: int
+) -> Iterator[int]:
+    """Yield how many completions each request of an island (or of the sampling phase) asks for, up to the budget.
+
+    All have `size`, but the last may be smaller. Requests that were begun keep the size they had, so a budget that is
+    raised later appends requests and changes none.
+    """
+    asked = step = 0
+    while asked < budget:
+        n = begun.get(request_key(iteration, phase, island, step)) or min(size, budget - asked)
+        yield n
+        asked, step = asked + n, step + 1
+
+
+def island_budget(total: int, islands: int, island: int) -> int:
+    """Return an island's share of `total`: shares differ by at most one."""
+    return total // islands + (island < total % islands)
+
+
+class Done(NamedTuple):
+    """What a search keeps of a request: how many attempts solve all examples, and what can be refined."""
+
+    solved: int
+    entries: list[Entry]
+
+
+@dataclass(slots=True)
+class TaskSearch:
+    """One task on the bench, for one round of the budget. Sees no test output: `task` must not have any.
+
+    Attributes:
+        refinements: what the task may have made by the end of this round, those of earlier rounds included.
+        drawing: how replies are drawn.
+        counted: per island (None: sampling) the requests that `Bench.progress` knows of; goes from round to round.
+        completions, best, solving: see `soar.evolution.budget.TaskState`.
+    """
+
+    task: Task
+    prompt_set: PromptSet
+    drawing: Sampling
+    bench: Bench
+    prompt: Prompt
+    refinements: int
+    counted: dict[int | None, int]
+    judge: Judge = field(init=False)
+    showing: Showing = field(init=False)
+    requests: Requests = field(init=False)
+    group: asyncio.TaskGroup = field(default_factory=asyncio.TaskGroup)
+    completions: int = 0
+    best: float = 0.0
+    solving: int = 0
+    at_hand: int = 0  # attempts that solve all examples, recorded before
+    flow: Flow | None = None
+    late: list[asyncio.Task[Done | None]] = field(default_factory=list)  # sampling requests that may be under way
+
+    async def search(self) -> bool:
+        """Spend what the task has been granted; everything that comes of it goes to the archive.
+
+        Returns whether it is spent: False where the search was stopped before.
+        """
+        bench, config = self.bench, self.bench.config
+        self.judge = Judge(self.task, config.rules)
+        self.showing = Showing(
+            self.task, self.prompt_set, self.prompt, bench.progress.dropped.get(self.task.id, 0),
+            bench.asker, self.drawing.max_tokens, config.drop_examples, bench.few_shot,
+        )  # fmt: skip
+        able = bench.asker.model.capabilities
+        self.flow = None if able.n or able.seed else Flow()
+        begun = bench.archive.begun(self.task.content_hash, config.iteration)
+        self.requests = Requests(
+            bench, self.task, self.prompt_set, self.drawing, self.judge, begun, self._note, self._ended, self._enough
+        )
+        if config.enough is not None:
+            self.at_hand = sum(_solved(bench.archive.replay(self.judge, key)) for key in begun)
+        async with self.group as group:
+            samples = await self._sample()
+            if samples is None:
+                return False
+            self.counted[None] = config.samples  # at least as many as there are requests
+            steps = SolvedSteps(config.islands)
+            islands = [group.create_task(self._refine(island, samples, steps)) for island in range(config.islands)]
+        return all(island.result() for island in islands) and None not in [await request for request in self.late]
+
+    async def _sample(self) -> Done | None:
+        """Ask the sampling prompt again and again; return what came of it, in order; None where it was stopped.
+
+        Request i starts when those up to i - ahead are done and have not met early stop: which requests there are
+        depends on their results, never on their timing.
+        """
+        config = self.bench.config
+        requests: list[asyncio.Task[Done | None]] = []
+        ahead = SAMPLING_AHEAD if config.enough is None or not self.bench.asker.model.capabilities.n else 1
+        wanted = config.early_stop if config.enough is None else min(config.early_stop, config.enough)
+        solved = 0
+        size = config.samples_per_request or self.prompt_set.settings.samples_per_request
+        sizes = request_sizes(self.requests.sizes, config.iteration, "sample", None, config.samples, size)
+        for step, n in enumerate(sizes):
+            if step >= ahead:
+                earlier = await requests[step - ahead]
+                solved += earlier.solved if earlier else 0
+                if earlier is None:
+                    break
+            if solved >= wanted or self.requests.cut():
+                break
+            requests.append(self.group.create_task(self._sample_once(Place("sample", None, step), n)))
+        if self.flow is not None and requests:
+            every = request_sizes(self.requests.sizes, config.iteration, "sample", None, config.samples, size)
+            asked = sum(islice(every, len(requests)))
+            await self.flow.most(None, asked, asked // LATE_SAMPLES)
+            self.late = requests
+            return None if _left(requests) else Done(self.flow.solved[None], [])
+        done = [await request for request in requests]
+        whole = [one for one in done if one is not None]
+        if len(whole) < len(done):
+            return None
+        return Done(sum(one.solved for one in whole), [entry for one in whole for entry in one.entries])
+
+    async def _sample_once(self, place: Place, n: int) -> Done | None:
+        known = self.requests.recorded(place)
+        if known is not None and known.whole:
+            return _done(known.attempts)
+        shown = self.showing.sampling(keyed_rng(*self.requests.key(place), "few-shot"))
+        chain = self.refinements + self.bench.config.samples  # all refinements wait for the samples
+        return _done(await self.requests.fill(place, n, (), shown, chain, known))
+
+    async def _refine(self, island: int, samples: Done, steps: SolvedSteps) -> bool:
+        """Refine what the island's own selector picks; its children join its own pool. False where it was stopped."""
+        config = self.bench.config
+        selector = make_selector(config.selector, config.rex_c)
+        pool = list(samples.entries)
+        requests: list[asyncio.Task[Done | None]] = []
+        size = config.refinements_per_request
+        ahead = refining_ahead(config.refinements, config.islands, size)
+        solved = asked = known = 0  # known: requests whose results were waited for
+        budget = island_budget(self.refinements, config.islands, island)
+        sizes = request_sizes(self.requests.sizes, config.iteration, "refine", island, budget, size)
+        for step, n in enumerate(sizes):
+            if self.flow is not None:
+                await self.flow.most(island, asked, size // LATE_REFINEMENTS)
+                if _left(requests):
+                    break
+                pool, solved = self.flow.entries[None] + self.flow.entries[island], self.flow.solved[island]
+            elif step >= ahead:
+                earlier = await requests[step - ahead]
+                if earlier is None:
+                    break
+                solved += earlier.solved
+                pool += earlier.entries
+                known += 1
+                await steps.add(island, earlier.solved)
+            if samples.solved + solved * config.islands >= config.early_stop:
+                break
+            if config.enough is not None and await self._all_solved(samples, steps, step - ahead + 1):
+                break
+            made = self._next(Place("refine", island, step), n, selector, pool, budget - asked)
+            requests.append(self.group.create_task(made))
+            asked += n
+        done = [await request for request in requests]
+        for one in done[known:]:
+            await steps.add(island, one.solved if one else 0)
+        await steps.end(island)
+        return None not in done
+
+    def _next(
+        self, place: Place, n: int, selector: Selector, pool: Sequence[Entry], chain: int
+    ) -> Coroutine[None, None, Done | None]:
+        """Choose now what a request refines, and return what is then to be done."""
+        known = self.requests.recorded(place)
+        if known is not None:
+            selector.asked(known.parents, n)
+            if known.whole:
+                return _at_once(_done(known.attempts))
+            parents, shown = known.parents, self._shown_again(place, known.parents)
+        else:
+            chosen, shown = self._choose(selector, pool, place)
+            parents = tuple(parent.key for parent in chosen)
+            selector.asked(parents, n)
+        return self._filled(place, n, parents, shown, chain, known)
+
+    async def _filled(
+        self, place: Place, n: int, parents: tuple[str, ...], shown: Shown, chain: int, known: Recorded | None
+    ) -> Done | None:
+        return _done(await self.requests.fill(place, n, parents, shown, chain, known))
+
+    async def _all_solved(self, samples: Done, steps: SolvedSteps, step: int) -> bool:
+        """Whether enough attempts of all islands solve all examples: of those before a step, or at all (`Requests`)."""
+        if self.requests.cut():
+            return True
+        if not self.bench.asker.model.capabilities.n:
+            return False
+        return samples.solved + await steps.before(step) >= (self.bench.config.enough or 0)
+
+    def _enough(self) -> bool:
+        wanted = self.bench.config.enough
+        return wanted is not None and max(self.solving, self.at_hand) >= wanted
+
+    def _choose(self, selector: Selector, pool: Sequence[Entry], place: Place) -> tuple[tuple[Entry, ...], Shown]:
+        """Return the parents of a step and their prompt; where nothing can be refined, none and the sampling prompt.
+
+        A choice whose prompt is too long for the model's window is put aside for this step, and another one made; so
+        is the second of two parents that are the same program.
+        """
+        key = self.requests.key(place)
+        rng = keyed_rng(*key, "select")
+        candidates = list(pool)
+        while candidates:
+            parents = selector.select(candidates, rng)
+            attempts = [self.bench.archive.find(self.judge, parent.key) for parent in parents]
+            if len(attempts) == 2 and attempts[0].program == attempts[1].program:
+                candidates.remove(parents[1])
+                continue
+            shown = self.showing.refining(attempts, keyed_rng(*key, "few-shot"))
+            if shown is not None:
+                return parents, shown
+            candidates = [entry for entry in candidates if entry not in parents]
+        return (), self.showing.sampling(keyed_rng(*key, "few-shot"))
+
+    def _shown_again(self, place: Place, parents: Sequence[str]) -> Shown:
+        """Return the prompt of a request that was begun before, with the parents that it had."""
+        rng = keyed_rng(*self.requests.key(place), "few-shot")
+        attempts = [self.bench.archive.find(self.judge, parent) for parent in parents]
+        shown = self.showing.refining(attempts, rng) if attempts else None
+        return shown or self.showing.sampling(rng)
+
+    def _ended(self, place: Place, completions: int) -> None:
+        if self.flow is not None:
+            self.flow.end(place.island, completions)
+
+    def _note(self, place: Place, attempts: Sequence[Attempt], new: bool) -> None:
+        """Count attempts of a request; whoever watches sees those of earlier rounds once."""
+        eligible = [attempt for attempt in attempts if attempt.eligible]
+        self.completions += len(attempts)
+        self.best = max([self.best, *(attempt.train_accuracy for attempt in eligible)])
+        self.solving += _solved(attempts)
+        if self.flow is not None:
+            self.flow.note(place.island, attempts, _solved(attempts))
+        counted = self.counted.get(place.island, 0)
+        if new or place.step >= counted:
+            self.bench.progress.add(self.task.id, attempts, new)
+            if place.island is not None:
+                self.counted[place.island] = max(counted, place.step + 1)
+
+
+def _left(requests: Sequence[asyncio.Task[Done | None]]) -> bool:
+    """Whether one of them was not sent, because the search is stopped."""
+    return any(request.done() and request.result() is None for request in requests)
+
+
+async def _at_once(done: Done | None) -> Done | None:
+    return done
+
+
+def _done(attempts: Sequence[Attempt] | None) -> Done | None:
+    if attempts is None:
+        return None
+    return Done(_solved(attempts), [Entry(o.key, o.train_accuracy, o.solved) for o in attempts if o.refinable])
+
+
+def _solved(attempts: Sequence[Attempt]) -> int:
+    return sum(attempt.solves_examples and attempt.eligible for attempt in attempts)

@@ -1,0 +1,1 @@
+"""Search, learn, search again."""

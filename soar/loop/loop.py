@@ -1,0 +1,264 @@
+"""The loop: search, learn from every attempt in hindsight, train, search again (SOAR, section 3 and algorithm 3).
+
+Round k searches the training tasks with the adapter of round k - 1 (the base model in round 0), turns the attempts into
+rows and trains an adapter on them, from the base model unless told otherwise; after the last round comes a last search.
+With target tasks, an adapter is then trained on the rows of all rounds, and test-time rounds on the targets follow,
+which read none of their test outputs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
+from functools import partial
+from itertools import groupby
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from soar.core.errors import expect, expect_path
+from soar.evolution.stopping import Stopper
+from soar.loop.config import LoopConfig, LoopError, LoopFolder, Sets, refuse_leaks, separate
+from soar.loop.report import LoopReport, load_report
+from soar.loop.stages import LoopSnapshot, SearchJob, Stages, Steps
+from soar.loop.tracker import open_trackers
+from soar.tasks.given import TaskSource
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+    from soar.hindsight import HindsightReport
+    from soar.models.adapter import Adapter
+    from soar.training.config import TrainingConfig
+
+__all__ = ["LoopConfig", "LoopError", "LoopReport", "LoopSnapshot", "iterate", "iterate_iter", "load_report"]
+
+
+def iterate(
+    tasks: TaskSource,
+    model: str = "mini",
+    *,
+    held_out: TaskSource | None = None,
+    target: TaskSource | None = None,
+    run: str | Path = "runs/demo",
+    training: TrainingConfig | None = None,
+    pool: Sequence[str | Path] = (),
+    drop_overlap: bool = False,
+    track: Sequence[str] = (),
+    stop: Stopper | None = None,
+    progress: bool | None = None,
+    **options: Any,
+) -> LoopReport:
+    """Let a model get better at a set of tasks by searching them and learning from every attempt; return the figures.
+
+    Killed or interrupted, the same call goes on where it was: no finished stage is run again. Ctrl-C in a search
+    finishes the requests under way and returns; anywhere else it raises KeyboardInterrupt.
+
+    Args:
+        tasks: the training tasks; their test outputs are used in hindsight.
+        model: `mini`, `hf:NAME_OR_FOLDER` or `vllm:NAME_OR_FOLDER`; it must be able to load adapters.
+        held_out: tasks that are searched before and after, and never learnt from.
+        target: tasks to solve at last, with `ttt` test-time rounds; their test outputs are never read.
+        run: folder of everything that is made.
+        training: how to train; None: what suits the model.
+        pool: folders of other runs whose rows join those of this one before test time (other models, other seeds).
+        drop_overlap: leave out training tasks that share examples with held-out or target tasks, instead of refusing.
+        track: "wandb", "trackio": sends figures there as well; files for TensorBoard are always written.
+        stop: ends the loop in the middle of a search; asked in each search anew.
+        progress: show it; None: in a terminal or a notebook only.
+        options: those of `LoopConfig`, such as iterations=4, samples=32, refinements=32, seed=0, ttt=2.
+
+    Raises:
+        ConfigError, LoopError: an option is unknown, or another one than in the folder; sets overlap; the model cannot
+            learn.
+        ModelError, SandboxError, TrainingError: the machinery failed; what was recorded stays.
+    """
+    from soar.core.terminal import notify
+    from soar.evolution.progress_bar import watched
+    from soar.training.progress import watched as training_watched
+
+    steps = _steps(tasks, model, held_out, target, run, training, pool, drop_overlap, track, stop, True, options)
+    last = _Last(steps)
+    with closing(steps):
+        for (kind, stage), group in groupby(last, key=lambda snapshot: (snapshot.kind, snapshot.stage)):
+            if kind != "done" and progress is not False:
+                notify(stage)
+            shown: Iterator[object]
+            if kind == "training":
+                shown = training_watched((one.training for one in group if one.training is not None), progress)
+            else:
+                shown = watched((one.search for one in group if one.search is not None), progress)
+            for _ in shown:
+                pass
+    assert last.report is not None  # the last snapshot has it
+    return last.report
+
+
+@dataclass(slots=True)
+class _Last:
+    """Passes snapshots on and keeps the last."""
+
+    snapshots: Iterator[LoopSnapshot]
+    report: LoopReport | None = None
+
+    def __iter__(self) -> Iterator[LoopSnapshot]:
+        for snapshot in self.snapshots:
+            self.report = snapshot.report or self.report
+            yield snapshot
+
+
+def iterate_iter(
+    tasks: TaskSource,
+    model: str = "mini",
+    *,
+    held_out: TaskSource | None = None,
+    target: TaskSource | None = None,
+    run: str | Path = "runs/demo",
+    training: TrainingConfig | None = None,
+    pool: Sequence[str | Path] = (),
+    drop_overlap: bool = False,
+    track: Sequence[str] = (),
+    stop: Stopper | None = None,
+    **options: Any,
+) -> Steps:
+    """Run the loop as `iterate` does and yield snapshots: those of every search, and one when a stage begins and ends.
+
+    The last snapshot has the whole report. Closing the iterator ends the loop at once; what was recorded stays.
+    """
+    return _steps(tasks, model, held_out, target, run, training, pool, drop_overlap, track, stop, False, options)
+
+
+def _steps(
+    tasks: TaskSource,
+    model: str,
+    held_out: TaskSource | None,
+    target: TaskSource | None,
+    run: str | Path,
+    training: TrainingConfig | None,
+    pool: Sequence[str | Path],
+    drop_overlap: bool,
+    track: Sequence[str],
+    stop: Stopper | None,
+    ctrl_c: bool,
+    options: dict[str, Any],
+) -> Steps:
+    from soar.training.config import TrainingConfig
+
+    if not isinstance(model, str):
+        raise LoopError("the loop opens and closes its model itself: give its name, such as 'mini' or 'vllm:NAME'")
+    expect(pool, (list, tuple), "pool", "a list of run folders")
+    expect(track, (list, tuple), "track", "a list of names, such as ['wandb']")
+    expect(training, TrainingConfig | None, "training", "a TrainingConfig, see TrainingConfig.for_model")
+    place = expect_path(run, "run")
+    config = LoopConfig.for_model(model, options)
+    if config.ttt and target is None:
+        raise LoopError("ttt rounds need target tasks: pass target=... (--target)")
+    sets = separate(tasks, held_out, target, drop_overlap)
+    others = [Path(one).absolute() for one in pool]
+    refuse_leaks(others, sets)
+    how = training or TrainingConfig.for_model(model, seed=config.seed)
+    how.check_model(model)
+    folder = LoopFolder(place.absolute())
+    folder.claim(model, config, sets, how.model_dump(mode="json"), list(map(str, others)))
+    with ExitStack() as stack:
+        trackers = [stack.enter_context(closing(one)) for one in open_trackers(track, folder.path)]
+        stages = Stages(model, config, sets, folder, how, trackers, stop, ctrl_c, _count(config, sets))
+        loop = _Loop(stages, others)
+        yield from loop.rounds()
+        if config.control and stages.stopped is None:
+            yield from loop.control()
+        if target is not None and stages.stopped is None:
+            yield from loop.test_time()
+    yield LoopSnapshot(
+        "done", "done", stages.done, stages.total, report=load_report(folder.path, stopped=stages.stopped)
+    )
+
+
+def _count(config: LoopConfig, sets: Sets) -> int:
+    searched = config.iterations + 1
+    held_out = 0 if sets.held_out is None else (searched if config.held_out_every else min(2, searched))
+    test_time = 0 if sets.target is None else 3 * config.ttt + 3
+    control = (1 + (sets.held_out is not None)) * config.control
+    return searched + held_out + 2 * config.iterations + control + test_time
+
+
+class _Loop:
+    """Which stages there are, in which order, and what each works with."""
+
+    def __init__(self, stages: Stages, pool: list[Path]) -> None:
+        self.stages, self.pool = stages, pool
+        self.config, self.sets, self.folder = stages.config, stages.sets, stages.folder
+        self.adapter: Adapter | None = None
+
+    def rounds(self) -> Steps:
+        """Search, hindsight and training, again and again, and a last search."""
+        for number in range(self.config.iterations + 1):
+            yield from self.stages.searches(self._jobs(number), self.adapter)
+            if self.stages.stopped is not None or number == self.config.iterations:
+                return
+            place = self.folder.round(number)
+            scope: int | Literal["all"] = "all" if self.config.hindsight.scope == "all" else number
+            yield from self.stages.rows(f"hindsight {number}", place, partial(self._rows, [self.folder.path], scope))
+            yield from self._train(f"training {number}", place)
+
+    def control(self) -> Steps:
+        """Search what was searched, without learning: with the base model, and as many completions as all searches."""
+        jobs = []
+        for name, tasks in (("training", self.sets.training), ("held-out", self.sets.held_out)):
+            if tasks is not None:
+                every = name == "training" or self.config.held_out_every
+                times = self.config.iterations + 1 if every else min(2, self.config.iterations + 1)
+                jobs.append(SearchJob(f"{name} control 0", tasks, self.folder.control(name), 0, times=times))
+        yield from self.stages.searches(jobs, None)
+
+    def test_time(self) -> Steps:
+        """Learn from all rounds together, then search the target tasks and learn from them, without their answers."""
+        pooled, target = self.folder.pooled, self.folder.target
+        assert self.sets.target is not None
+        runs = [self.folder.path, *self.pool]
+        yield from self.stages.rows("hindsight of all rounds", pooled, partial(self._rows, runs, "all"))
+        yield from self._train("training on all rounds", pooled)
+        for number in range(self.config.ttt + 1):
+            shown = (self.folder.path, self.config.iterations)
+            last = number == self.config.ttt > 0
+            job = SearchJob(f"test-time search {number}", self.sets.target, target, number, shown, last)
+            yield from self.stages.searches([job], self.adapter)
+            if self.stages.stopped is not None or number == self.config.ttt:
+                return
+            place = target / f"iteration-{number}"
+            yield from self.stages.rows(f"test-time hindsight {number}", place, partial(self._test_time_rows, number))
+            yield from self._train(f"test-time training {number}", place)
+
+    def _train(self, title: str, place: Path) -> Steps:
+        self.adapter = yield from self.stages.train(title, place, self.adapter if self.config.continued else None)
+
+    def _jobs(self, number: int) -> list[SearchJob]:
+        shown = (self.folder.path, number - 1) if number else None
+        last = number == self.config.iterations > 0
+        jobs = [SearchJob(f"search {number}", self.sets.training, self.folder.path, number, shown, last)]
+        if self.sets.held_out is not None and (number == 0 or last or self.config.held_out_every):
+            held_out = self.folder.held_out
+            jobs.append(SearchJob(f"held-out search {number}", self.sets.held_out, held_out, number, shown, last))
+        return jobs
+
+    def _rows(self, runs: list[Path], iteration: int | Literal["all"]) -> tuple[Dataset, HindsightReport]:
+        from soar.hindsight import make_dataset
+
+        return make_dataset(runs, iteration=iteration, seed=self.config.seed, **self.config.hindsight.rows())
+
+    def _test_time_rows(self, number: int) -> tuple[Dataset, HindsightReport]:
+        """The rows of the target's attempts, and those of all rounds: the former alone would hurt refinement."""
+        from datasets import concatenate_datasets, load_from_disk
+
+        from soar.hindsight import make_dataset
+        from soar.hindsight.rows import BY_VOTE
+
+        options = self.config.hindsight.rows()
+        del options["refinement"]  # there are none at test time
+        if options["selection"] not in BY_VOTE:
+            del options["selection"]
+        own, report = make_dataset(
+            [self.folder.target], iteration=number, seed=self.config.seed, test_time=True, **options
+        )
+        pooled = load_from_disk(str(self.folder.pooled / "dataset"))
+        return concatenate_datasets([pooled, own]), report

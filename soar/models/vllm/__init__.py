@@ -1,0 +1,1 @@
+"""Models that a vLLM server serves, which is started where none runs."""

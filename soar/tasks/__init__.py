@@ -1,0 +1,1 @@
+"""What a task is, where it comes from, how it looks."""

@@ -1,0 +1,1 @@
+"""How tasks look: in a terminal, as SVG, as PNG."""

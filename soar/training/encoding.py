@@ -1,0 +1,78 @@
+"""Rows of a dataset as token ids, in the order in which they are trained on."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import random
+from collections.abc import Sequence
+from typing import Any
+
+from soar.core.errors import expect
+from soar.models.base import Prompt
+from soar.models.tokens import encode_reply
+from soar.training.config import TrainingError
+
+COLUMNS = ("prompt", "prefill", "completion", "prompt_set")
+GROUPED = 64  # micro-batches whose rows are sorted by length together
+
+
+def check_rows(dataset: Any) -> None:
+    """Raise TrainingError unless `dataset` has rows with the columns that training reads."""
+    wanted = "a datasets.Dataset of soar.hindsight.make_dataset; one on disk is read by datasets.load_from_disk"
+    if not hasattr(dataset, "column_names"):
+        expect(dataset, (), "what is learnt from", wanted)
+    missing = [column for column in COLUMNS if column not in dataset.column_names]
+    if missing:
+        raise TrainingError(f"the dataset has no column {', '.join(missing)}: make it with soar.hindsight.make_dataset")
+    if not len(dataset):
+        raise TrainingError("the dataset has no rows: nothing can be learned from it")
+
+
+def fingerprint(dataset: Any) -> str:
+    """Return a hash of the columns that training reads, in the order of rows, 16 hexadecimal digits."""
+    digest = hashlib.blake2b(digest_size=8)
+    for row in dataset.select_columns(list(COLUMNS)):
+        digest.update(json.dumps([row[column] for column in COLUMNS], sort_keys=True).encode() + b"\n")
+    return digest.hexdigest()
+
+
+def encode(dataset: Any, tokenizer: Any, window: int) -> tuple[Any, int]:
+    """Return rows as `token_ids` gives them, and how many were left out, being longer than `window`."""
+    ids = token_ids(dataset, tokenizer)
+    fitting = [i for i, length in enumerate(ids["length"]) if length <= window]
+    if not fitting:
+        raise TrainingError(f"every row is longer than {window} tokens: nothing is left to train on")
+    return ids.select(fitting), len(ids) - len(fitting)
+
+
+def token_ids(dataset: Any, tokenizer: Any) -> Any:
+    """Return rows as `input_ids`, `labels` (-100 on the prompt) and `length`.
+
+    The ids of the prompt are those that a search sends, see `soar.models.tokens`.
+    """
+
+    def to_ids(row: dict[str, Any]) -> dict[str, Any]:
+        prompt = Prompt(tuple(row["prompt"]), row["prefill"])
+        before, after = encode_reply(tokenizer, prompt, row["completion"])
+        return {"input_ids": before + after, "labels": [-100] * len(before) + after, "length": len(before) + len(after)}
+
+    return dataset.map(to_ids, remove_columns=dataset.column_names, load_from_cache_file=False)
+
+
+def training_order(lengths: Sequence[int], epochs: int, micro_batch: int, seed: int) -> list[int]:
+    """Return the indices of rows for all epochs; each run of `micro_batch` has rows of similar length.
+
+    Rows are shuffled in each epoch, sorted by length within groups of 64 micro-batches, and the micro-batches of a
+    group shuffled. Only the last micro-batch may be short.
+    """
+    rng = random.Random(seed)
+    shuffled = [index for _ in range(epochs) for index in rng.sample(range(len(lengths)), len(lengths))]
+    whole = len(shuffled) - len(shuffled) % micro_batch
+    order: list[int] = []
+    for start in range(0, whole, GROUPED * micro_batch):
+        group = sorted(shuffled[start : min(start + GROUPED * micro_batch, whole)], key=lambda i: (lengths[i], i))
+        batches = [group[i : i + micro_batch] for i in range(0, len(group), micro_batch)]
+        rng.shuffle(batches)
+        order += [index for batch in batches for index in batch]
+    return order + shuffled[whole:]
