@@ -16,7 +16,7 @@ from soar.evaluation.rows import TaskRow, best_known, measure
 from soar.evolution.result import SearchResult
 from soar.evolution.results import SearchResults
 from soar.programs.embedding import load_embedder
-from soar.programs.voting import Prediction, Weighting
+from soar.programs.voting import Prediction, Vote, Weighting, name_of
 from soar.tasks.task import Task
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def vote_runs(
     runs: Sequence[SearchResults | str | Path],
     *,
     c: float = 1000,
-    weight: Weighting = "sum",
+    weight: Weighting | Vote = "sum",
     embedder: str | None = "ngrams",
     members: Sequence[Evaluation] | None = None,
     progress: bool = False,
@@ -122,7 +122,7 @@ def vote_runs(
         iteration=members[0].iteration if len(runs) == 1 else None,
         seed=members[0].seed if len(runs) == 1 else None,
         vote_c=c,
-        vote_weight=weight,
+        vote_weight=name_of(weight),
         per_task=tuple(row for row, _ in measured),
     )
     return Ensemble(joint, tuple(members), {row.task_id: predictions for row, predictions in measured})

@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from soar.archive.export import to_pandas
+from soar.core.custom import value_of
 from soar.evaluation.figures import EvaluationError, Figure, Table, curve_figure, estimate, figures_for, pass_figure
 from soar.evaluation.rows import TaskRow, budgets, by_task, measure
 from soar.evaluation.statistics import Estimate
 from soar.evolution.results import SearchResults
 from soar.programs.embedding import load_embedder
-from soar.programs.voting import Weighting
+from soar.programs.voting import Vote, Weighting, name_of
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -41,7 +42,7 @@ class Evaluation:
     Attributes:
         label: of the run, for tables and plots.
         model, adapter, iteration, seed: of the search; the last three None where several were joined.
-        vote_c, vote_weight: of the vote, see `soar.programs.voting.vote`.
+        vote_c, vote_weight: of the vote, see `soar.programs.voting.vote`; of a `Vote` of one's own its label.
         per_task: a row per task, those that were not searched included.
     """
 
@@ -51,7 +52,7 @@ class Evaluation:
     iteration: int | None
     seed: int | None
     vote_c: float
-    vote_weight: Weighting
+    vote_weight: str
     per_task: tuple[TaskRow, ...] = field(repr=False)
 
     @cached_property
@@ -144,7 +145,7 @@ def evaluate(
     *,
     embedder: str | None = "ngrams",
     c: float | None = None,
-    weight: Weighting | None = None,
+    weight: Weighting | Vote | None = None,
     progress: bool = False,
 ) -> Evaluation:
     """Evaluate a search; reads its archive once, a task at a time.
@@ -160,13 +161,14 @@ def evaluate(
     """
     results = as_results(results)
     config = results.config
-    c, weight = config.vote_c if c is None else c, weight or config.vote_weight
+    c = config.vote_c if c is None else c
+    weighing: Weighting | Vote = value_of(weight or config.vote_weight, "vote_weight")
     embed = None if embedder is None else load_embedder(embedder).embed
     ids = watched(list(results), progress)
-    rows = [measure([results[id]], c, weight, embed, twin=id in results.twins)[0] for id in ids]
+    rows = [measure([results[id]], c, weighing, embed, twin=id in results.twins)[0] for id in ids]
     model, adapter = results.model
     label = f"{results.run.name}@{config.iteration}"
-    return Evaluation(label, model, adapter, config.iteration, config.seed, c, weight, tuple(rows))
+    return Evaluation(label, model, adapter, config.iteration, config.seed, c, name_of(weighing), tuple(rows))
 
 
 def as_results(given: SearchResults | str | Path) -> SearchResults:

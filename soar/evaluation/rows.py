@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from soar.evolution.result import ANSWERS, SearchResult
 from soar.evolution.scan import Scan
 from soar.programs.program import Attempt
-from soar.programs.voting import Ballot, Prediction, Tally, Weighting
+from soar.programs.voting import Ballot, Prediction, Tally, Vote, Weighting
 from soar.sandbox.outcome import Outcome
 from soar.tasks.task import Task, pixel_accuracy
 
@@ -126,7 +126,7 @@ def by_task(searches: Sequence[Sequence[TaskRow]]) -> list[dict[tuple[str, str],
 def measure(
     results: Sequence[SearchResult],
     c: float,
-    weight: Weighting,
+    weight: Weighting | Vote,
     embed: Embed | None = None,
     task: Task | None = None,
     twin: bool = False,
@@ -205,7 +205,7 @@ def mean_distance(sources: Counter[str], embed: Embed) -> float | None:
 
 
 def _replay(
-    task: Task, marks: Sequence[_Mark], c: float, weight: Weighting, wanted: Sequence[int]
+    task: Task, marks: Sequence[_Mark], c: float, weight: Weighting | Vote, wanted: Sequence[int]
 ) -> tuple[list[tuple[int, float, float]], list[Prediction]]:
     """The curve at the budgets wanted, and the predictions at the end."""
     tally, points = Tally.of(task), []

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from soar.evolution.stopping import Stopper
     from soar.models.adapter import Adapter
     from soar.models.base import LanguageModel
+    from soar.sandbox.executor import Executor
     from soar.tasks.given import TaskLike, TaskSource
     from soar.tasks.task import Task
 
@@ -26,6 +27,7 @@ def search(
     adapter: str | Path | Adapter | None = None,
     run: str | Path | None = None,
     stop: Stopper | None = None,
+    executor: Executor | None = None,
     progress: bool | None = None,
     **config: Any,
 ) -> SearchResult: ...
@@ -37,6 +39,7 @@ def search(
     adapter: str | Path | Adapter | None = None,
     run: str | Path | None = None,
     stop: Stopper | None = None,
+    executor: Executor | None = None,
     progress: bool | None = None,
     **config: Any,
 ) -> SearchResult | SearchResults: ...
@@ -48,6 +51,7 @@ def search(
     adapter: str | Path | Adapter | None = None,
     run: str | Path | None = None,
     stop: Stopper | None = None,
+    executor: Executor | None = None,
     progress: bool | None = None,
     **config: Any,
 ) -> SearchResults: ...
@@ -59,6 +63,7 @@ def search(
     adapter: str | Path | Adapter | None = None,
     run: str | Path | None = None,
     stop: Stopper | None = None,
+    executor: Executor | None = None,
     progress: bool | None = None,
     **config: Any,
 ) -> SearchResults: ...
@@ -69,6 +74,7 @@ def search(
     adapter: str | Path | Adapter | None = None,
     run: str | Path | None = None,
     stop: Stopper | None = None,
+    executor: Executor | None = None,
     progress: bool | None = None,
     **config: Any,
 ) -> SearchResult | SearchResults:
@@ -87,6 +93,7 @@ def search(
         run: folder of the run; None: a temporary one, which goes when the result does.
         stop: when to stop before the budget is spent: `Programs(n)`, `Tokens(n)`, `Cost(dollars)`, `Seconds(n)`,
             `StopFile(path)`, or several joined by `|`. The result's `stopped` says why it did.
+        executor: what runs the programs; None: a sandbox of this search's own, see `soar.sandbox`.
         progress: show it; None: as True in a terminal or a notebook, elsewhere a line on standard error now and then,
             with True one for each task that is done.
         config: options of `SearchConfig`, such as samples=64, refinements=64, seed=0.
@@ -106,7 +113,9 @@ def search(
     results, given = None, as_tasks(tasks)
     with on_ctrl_c(notify) as ctrl_c:
         stopper = ctrl_c if stop is None else ctrl_c | stop
-        with closing(search_iter(given, model, adapter=adapter, run=run, stop=stopper, **config)) as snapshots:
+        with closing(
+            search_iter(given, model, adapter=adapter, run=run, stop=stopper, executor=executor, **config)
+        ) as snapshots:
             for snapshot in watched(snapshots, progress):
                 results = snapshot.results
     assert results is not None  # the last snapshot has them
@@ -120,6 +129,7 @@ def search_iter(
     adapter: str | Path | Adapter | None = None,
     run: str | Path | None = None,
     stop: Stopper | None = None,
+    executor: Executor | None = None,
     **config: Any,
 ) -> Generator[Snapshot, None, None]:
     """Search as `search` does and yield snapshots, about twice a second and whenever a task ends.
@@ -128,4 +138,4 @@ def search_iter(
     """
     from soar.evolution.session import run_session
 
-    return run_session(tasks, model, adapter, run, stop, config)
+    return run_session(tasks, model, adapter, run, stop, executor, config)

@@ -12,6 +12,7 @@ from typing import Protocol
 import numpy as np
 
 from soar.archive.writer import ArchiveWriter
+from soar.core.custom import value_of
 from soar.core.seeding import keyed_rng
 from soar.evolution.config import SearchConfig
 from soar.evolution.rex import thetas
@@ -142,7 +143,10 @@ class AdaptiveBudget:
 
 def make_budget(config: SearchConfig) -> Budget:
     """Return the budget that a search is told to keep."""
-    if config.budget == "fixed":
+    given: str | Budget = value_of(config.budget, "budget")
+    if not isinstance(given, str):
+        return given
+    if given == "fixed":
         return FixedBudget()
     usual = AdaptiveBudget()
     return replace(usual, enough=min(usual.enough, config.enough or usual.enough))

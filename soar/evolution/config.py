@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self, get_args
 
 from pydantic import Field
 
+from soar.core.custom import Custom, name_or
 from soar.core.errors import SoarError
 from soar.core.options import Options
 from soar.evolution.selection import SelectorName
@@ -33,7 +34,7 @@ class SearchConfig(Options):
         samples: completions of the sampling phase, per task (paper: 3,000).
         refinements: completions of the refinement phase, per task, divided evenly among the islands (paper: 3,000).
         budget: "fixed" (paper): every task gets its refinements; "adaptive": tasks share them, see
-            `soar.evolution.budget.AdaptiveBudget`.
+            `soar.evolution.budget.AdaptiveBudget`; or a `Budget` of your own.
         seed: the same seed gives the same requests, and with a model that takes seeds the same programs.
         samples_per_request: completions per sampling prompt; None: the prompt set's (paper: 50).
         refinements_per_request: completions per refinement prompt (paper: 4).
@@ -44,10 +45,12 @@ class SearchConfig(Options):
             refinements of all islands together, solve all examples; 0: never. None: 4 where the model is an endpoint or
             states prices, never with other models (as the paper).
         selector: what picks the attempts to refine: "rex" (paper), "uniform", "best", or "crossover" (two at a time,
-            see `soar.evolution.selection`; with the prompt set `crossover` where the model's own would be `soar`).
+            see `soar.evolution.selection`; with the prompt set `crossover` where the model's own would be `soar`); or a
+            `Selector` of your own, of which each island gets a copy.
         rex_c: C of REx (paper: 20), also of the crossover.
         vote_c: worth of the examples in the vote (paper: 1,000).
-        vote_weight: "sum" (paper), "appendix", "majority", "best" or "closest", see `soar.programs.voting.vote`.
+        vote_weight: "sum" (paper), "appendix", "majority", "best" or "closest", see `soar.programs.voting.vote`; or a
+            `Vote` of your own.
         temperature: of the model; None: the prompt set's (paper: 1.0; `mini` draws at 1.3).
         min_p: of the model (paper: 0.05).
         max_tokens: longest reply; None: the prompt set's.
@@ -73,17 +76,17 @@ class SearchConfig(Options):
 
     samples: int = Field(64, ge=0)
     refinements: int = Field(64, ge=0)
-    budget: Literal["fixed", "adaptive"] = "fixed"
+    budget: Annotated[Literal["fixed", "adaptive"] | Custom, *name_or("grant", ("fixed", "adaptive"))] = "fixed"
     seed: int = 0
     samples_per_request: int | None = Field(None, ge=1)
     refinements_per_request: int = Field(4, ge=1)
     islands: int = Field(4, ge=1)
     early_stop: int = Field(100, ge=1)
     stop_when_solved: int | None = Field(None, ge=0)
-    selector: SelectorName = "rex"
+    selector: Annotated[SelectorName | Custom, *name_or("select", get_args(SelectorName))] = "rex"
     rex_c: float = Field(20, ge=0)
     vote_c: float = Field(1000, ge=0)
-    vote_weight: Weighting = "sum"
+    vote_weight: Annotated[Weighting | Custom, *name_or("weigh", get_args(Weighting))] = "sum"
     temperature: float | None = Field(None, ge=0)
     min_p: float = Field(0.05, ge=0, le=1)
     max_tokens: int | None = Field(None, ge=1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 from soar.archive.records import Judge, Record, Request, hashes, prompt_hash, request_key, task_inputs
 from soar.archive.writer import ArchiveWriter
@@ -19,17 +19,9 @@ from soar.models.base import Prompt, Sampling
 from soar.programs.parsing.replies import ENTRY_POINT, ParseFailure
 from soar.programs.program import Attempt, Phase, Program
 from soar.prompts.prompt_set import PromptSet
-from soar.sandbox.encoding import Value
+from soar.sandbox.executor import Executor
 from soar.sandbox.outcome import Outcome
 from soar.tasks.task import Task
-
-
-class Runner(Protocol):
-    """Runs programs; `soar.sandbox.Sandbox` does."""
-
-    async def submit(self, source: str, inputs: Sequence[Value], entry_point: str) -> Sequence[Outcome]:
-        """Return what a program did on each input, in order."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +29,7 @@ class Bench:
     """What all tasks of a search share."""
 
     asker: Asker
-    sandbox: Runner
+    executor: Executor
     archive: ArchiveWriter
     config: SearchConfig
     progress: Progress
@@ -222,7 +214,7 @@ class Requests:
         known = self.bench.archive.outcomes(program, self.input_hashes)
         if known is not None:
             return known
-        return tuple(await self.bench.sandbox.submit(program.source, self.inputs, ENTRY_POINT))
+        return tuple(await self.bench.executor.submit(program.source, self.inputs, ENTRY_POINT))
 
 
 def _position(attempt: Attempt) -> int:

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any, overload
 from soar.archive.export import attempt_row, to_pandas
 from soar.archive.reader import Archive
 from soar.archive.records import Judge
+from soar.core.custom import value_of
 from soar.evolution.config import SearchConfig
 from soar.evolution.scan import Scan
 from soar.evolution.wording import Line, cut_warning
 from soar.programs.lineage import ancestors
 from soar.programs.program import Attempt
-from soar.programs.voting import Prediction, vote
+from soar.programs.voting import Prediction, Vote, Weighting, vote
 from soar.tasks.task import Task
 
 if TYPE_CHECKING:
@@ -121,7 +122,8 @@ class SearchResult:
     def _scanned(self) -> tuple[Scan, list[Prediction]]:
         scan, config = Scan(), self._config
         attempts = scan.watch(self.walk(), self.task)
-        predictions = vote(attempts, ANSWERS, config.vote_c, config.vote_weight, self.task)
+        weight: Weighting | Vote = value_of(config.vote_weight, "vote_weight")
+        predictions = vote(attempts, ANSWERS, config.vote_c, weight, self.task)
         return scan, predictions
 
     def walk(self) -> Iterator[tuple[int, Attempt]]:

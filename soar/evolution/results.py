@@ -14,6 +14,7 @@ from soar.evolution.config import SearchConfig
 from soar.evolution.result import SearchResult
 from soar.evolution.results_table import results_to_html, results_to_rich, results_to_text
 from soar.evolution.run_folder import RunFolder
+from soar.programs.voting import Vote, Weighting
 from soar.tasks.task import Task, twins_of
 
 if TYPE_CHECKING:
@@ -204,12 +205,15 @@ class SearchResults(Mapping[str, SearchResult]):
         return results_to_html(self)
 
 
-def load_run(run: str | Path, iteration: int | None = None) -> SearchResults:
+def load_run(
+    run: str | Path, iteration: int | None = None, *, vote_weight: Weighting | Vote | None = None
+) -> SearchResults:
     """Return the results of the search in a run folder, also while it is under way.
 
     Args:
         run: the folder.
         iteration: round of the loop; None: the last one.
+        vote_weight: of the vote, see `SearchConfig`; None: as the search was told.
 
     Raises:
         ConfigError: the folder holds no such search.
@@ -217,6 +221,8 @@ def load_run(run: str | Path, iteration: int | None = None) -> SearchResults:
     """
     folder = RunFolder(Path(run).absolute())
     config = folder.config(iteration)
+    if vote_weight is not None:
+        config = SearchConfig.of(dict(config) | {"vote_weight": vote_weight})
     return SearchResults(folder, folder.tasks(), config, folder.skipped(config.iteration))
 
 

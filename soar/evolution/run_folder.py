@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from soar.core.custom import label_of
 from soar.core.files import write_whole
 from soar.evolution.config import ConfigError, SearchConfig
 from soar.models.base import LanguageModel
@@ -74,11 +75,13 @@ class RunFolder:
         tasks: Mapping[str, Task],
         skipped: Mapping[str, str],
         few_shot: str | None = None,
+        executor: object = None,
     ) -> str:
         """Write down what is searched, or check that it is what the folder already holds. Call it as the only writer.
 
         Tasks may be added, and budgets raised. `skipped` are those of the tasks that are not searched, and why;
-        `few_shot` is the hash of the pool of solved tasks, where there is one.
+        `few_shot` is the hash of the pool of solved tasks, where there is one; `executor` what runs the programs, where
+        that is not the sandbox.
         Returns which budgets were raised ("samples from 16 to 32"), "" where none was.
 
         Raises:
@@ -94,6 +97,7 @@ class RunFolder:
             "prompt_set_hashes": {name: prompt_set.hash for name, prompt_set in prompt_sets.items()},
             "options": options,
             "few_shot": few_shot,
+            "executor": None if executor is None else label_of(executor),
             "skipped": dict(skipped),
         }
         raised = ""
@@ -161,6 +165,8 @@ class RunFolder:
                 raise self._changed(field, old[field], new[field])
         if old.get("few_shot") != new.get("few_shot"):
             raise self._changed("few_shot (hash of the solved tasks)", old.get("few_shot"), new.get("few_shot"))
+        if old.get("executor") != new.get("executor"):
+            raise self._changed("executor", old.get("executor"), new.get("executor"))
         for name, digest in new["prompt_set_hashes"].items():
             before = old["prompt_set_hashes"].get(name, digest)
             if before != digest:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from typing import Literal, TypeAlias
 
 import numpy as np
 
+from soar.core.custom import Custom, value_of
 from soar.evolution.rex import C, Rex, Selector, refuse_empty, thetas
 
 SelectorName: TypeAlias = Literal["rex", "uniform", "best", "crossover"]
@@ -59,9 +61,12 @@ class Crossover(Rex):
         return first, others[int(thetas(h, self._counts(others), self.c, rng).argmax())]
 
 
-def make_selector(name: SelectorName, c: float) -> Selector:
-    """Return a fresh selector; `c` is for those that draw as REx does."""
-    match name:
+def make_selector(option: SelectorName | Custom, c: float) -> Selector:
+    """Return a fresh selector; `c` is for those that draw as REx does. Of one's own it is a copy."""
+    given: SelectorName | Selector = value_of(option, "selector")
+    if not isinstance(given, str):
+        return copy.deepcopy(given)
+    match given:
         case "rex":
             return Rex(c)
         case "uniform":

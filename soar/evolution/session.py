@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from soar.archive.writer import ArchiveWriter
-from soar.core.errors import expect_path
+from soar.core.errors import expect, expect_path
 from soar.core.incidents import told_to
 from soar.core.terminal import notify
 from soar.evolution.client import Asker
@@ -29,6 +29,7 @@ from soar.evolution.run_folder import RunFolder
 from soar.evolution.stopping import Stopper, checked_stopper
 from soar.models.base import LanguageModel
 from soar.sandbox import Sandbox
+from soar.sandbox.executor import Executor
 from soar.tasks.given import TaskSource, as_tasks
 from soar.tasks.task import Task
 
@@ -42,17 +43,19 @@ def run_session(
     adapter: str | Path | Adapter | None,
     run: str | Path | None,
     stop: Stopper | None,
+    executor: Executor | None,
     options: Mapping[str, Any],
 ) -> Generator[Snapshot, None, None]:
     """See `soar.search_iter`. Nothing is written before options, tasks and model are found good."""
     config = SearchConfig.of(options)
     _check_model(model)
+    expect(executor, Executor | None, "executor", "an object with an async method submit()")
     wanted = {id: config.tolerant(task) for id, task in _by_id(tasks).items()}
     temporary = _TemporaryFolder() if run is None else None
     folder = RunFolder((Path(temporary.path) if temporary else expect_path(run, "run")).absolute())
     with ExitStack() as stack:
         # The sandbox comes first: its process should be small and begin before a model brings torch.
-        sandbox = stack.enter_context(Sandbox(workers=config.workers, limits=config.limits))
+        runs = executor or stack.enter_context(Sandbox(workers=config.workers, limits=config.limits))
         opened = _open(model, stack)
         trained = _load(opened, adapter)
         if stop is not None:
@@ -64,7 +67,9 @@ def run_session(
             trained.check(opened.name, [one.label for one in plan.prompt_sets.values()])
         pool = find_pool(folder, config, wanted)
         archive = stack.enter_context(ArchiveWriter(folder.archive))
-        raised = folder.claim(config, opened, plan.prompt_sets, wanted, plan.skipped, pool.hash if pool else None)
+        raised = folder.claim(
+            config, opened, plan.prompt_sets, wanted, plan.skipped, pool.hash if pool else None, executor
+        )
         freeze(folder, config.iteration, pool)
         budget = len(plan.work) * (config.samples + config.refinements)
         total = len(wanted) - len(plan.skipped)
@@ -84,7 +89,7 @@ def run_session(
             notify(f"asks no further for a task once {config.enough} programs solve its examples (stop_when_solved)")
         if opened.capabilities.prices is not None:
             notify(worst_case_text(worst_case(plan, asker, config), opened.capabilities.prices))
-        yield from run_engine(plan, Bench(asker, sandbox, archive, config, progress, pool), folder)
+        yield from run_engine(plan, Bench(asker, runs, archive, config, progress, pool), folder)
     results = SearchResults(folder, wanted, config, plan.skipped, progress.stopped, keep=temporary)
     yield replace(progress.snapshot(), results=results)
 

@@ -13,6 +13,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
+from soar.core.custom import Custom, value_of
 from soar.core.errors import SoarError, expect
 from soar.core.hints import install
 from soar.core.terminal import in_terminal
@@ -21,7 +22,7 @@ from soar.hindsight.relabel import Renderers
 from soar.hindsight.report import HindsightReport
 from soar.hindsight.rows import BY_VOTE, Choice, Maker
 from soar.hindsight.scan import Source, best_known
-from soar.hindsight.selection import REFINEMENTS, SELECTIONS, RefinementSelection, Selection
+from soar.hindsight.selection import REFINEMENTS, SELECTIONS, HindsightSelection, RefinementSelection, Selection
 from soar.models.base import LanguageModel
 from soar.programs.embedding import Embedder, load_embedder
 from soar.sandbox import Sandbox
@@ -41,7 +42,7 @@ def make_dataset(
     runs: Run | Sequence[Run],
     *,
     iteration: int | Literal["all"] | None = None,
-    selection: Selection = "greedy-diverse",
+    selection: Selection | HindsightSelection | Custom = "greedy-diverse",
     refinement: RefinementSelection = "diverse",
     per_task: int = 50,
     augment: int = 0,
@@ -71,7 +72,8 @@ def make_dataset(
         runs: folders of runs or results of searches; several are pooled, task by task.
         iteration: round of the loop that counts; None: the last of each run; "all".
         selection: of programs for sampling: "greedy-diverse" (the best half, and those that solve the fewest
-            examples), "greedy", "uniform", or "correct-only" (the shortest solutions). All prefer short programs.
+            examples), "greedy", "uniform", or "correct-only" (the shortest solutions). All prefer short programs. Or a
+            `HindsightSelection` of your own.
         refinement: of refinements: "diverse" (balanced over the four bins of the parent's accuracy), "uniform", "none".
         per_task: most rows of each kind that a task may have (paper: 50).
         augment: rows more for each solution among those for sampling, which show what it gave at other inputs: the
@@ -94,11 +96,12 @@ def make_dataset(
         ConfigError: a folder holds no run, or no such round.
         EmbeddingError: the embedder cannot be had.
     """
-    _check(selection, refinement, per_task, augment, test_time)
+    chosen_by: Selection | HindsightSelection = value_of(selection, "selection")
+    _check(chosen_by, refinement, per_task, augment, test_time)
     if isinstance(embedder, str):
         embedder = load_embedder(embedder)
     choice = Choice(
-        selection, refinement, per_task, augment, move_inputs, simplify, embedder, threshold, test_time, seed
+        chosen_by, refinement, per_task, augment, move_inputs, simplify, embedder, threshold, test_time, seed
     )
     report = HindsightReport(choice.to_json() | {"iteration": iteration})
     with ExitStack() as stack:
@@ -125,8 +128,10 @@ def tasks_of(sources: Sequence[Source]) -> list[Task]:
     return list(best_known(task for source in sources for task in source.tasks.values()).values())
 
 
-def _check(selection: str, refinement: str, per_task: int, augment: int, test_time: bool) -> None:
+def _check(selection: object, refinement: str, per_task: int, augment: int, test_time: bool) -> None:
     for name, value, known in (("selection", selection, SELECTIONS), ("refinement", refinement, REFINEMENTS)):
+        if name == "selection" and not isinstance(value, (str, type)) and callable(getattr(value, "select", None)):
+            continue
         if not isinstance(value, str):
             raise DatasetError(f"{name} is one of {', '.join(known)}, not {value!r}")
         if value not in known:

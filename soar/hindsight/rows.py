@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from soar.archive.records import Judge, as_grids, task_inputs
+from soar.core.custom import label_of
 from soar.core.seeding import keyed_rng
 from soar.hindsight.relabel import Renderers, labelled, order_of, relabel, reorder
 from soar.hindsight.report import HindsightReport
@@ -16,6 +17,7 @@ from soar.hindsight.scan import Candidate, Found, Refinement, Scan, Source
 from soar.hindsight.selection import (
     SELECT,
     SELECT_REFINEMENTS,
+    HindsightSelection,
     RefinementSelection,
     Selection,
     by_vote,
@@ -38,7 +40,7 @@ BY_VOTE = {"greedy-diverse": "by the vote, and diverse", "correct-only": "by the
 class Choice:
     """What rows are wanted; see `make_dataset`."""
 
-    selection: Selection
+    selection: Selection | HindsightSelection
     refinement: RefinementSelection
     per_task: int
     augment: int
@@ -60,10 +62,15 @@ class Choice:
         diverse = self.selection != "correct-only"
         return (self.per_task - self.per_task // 2 if diverse else self.per_task) if self.test_time else 0
 
+    def _selection(self) -> str:
+        if not isinstance(self.selection, str):
+            return label_of(self.selection)
+        return BY_VOTE[self.selection] if self.test_time else self.selection
+
     def to_json(self) -> dict[str, Any]:
         """The choice as JSON data."""
         return {
-            "selection": BY_VOTE[self.selection] if self.test_time else self.selection,
+            "selection": self._selection(),
             "refinement": "none" if self.test_time else self.refinement,
             "per_task": self.per_task,
             "augment": self.augment,
@@ -129,6 +136,8 @@ class Maker:
             config = next(iter(self.sources[0].configs.values()))
             draw = correct_by_vote if choice.selection == "correct-only" else by_vote
             return draw(ranked, found.predictions, choice.per_task, config.vote_c, rng)
+        if not isinstance(choice.selection, str):
+            return list(choice.selection.select(ranked, choice.per_task, rng))
         return SELECT[choice.selection](ranked, choice.per_task, rng)
 
     def _simplified(self, task: Task, candidates: list[Candidate]) -> list[Candidate]:

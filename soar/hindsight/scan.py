@@ -9,12 +9,13 @@ from typing import Literal, get_args
 
 from soar.archive.reader import Archive
 from soar.archive.records import input_hash
+from soar.core.custom import value_of
 from soar.evolution.config import SearchConfig
 from soar.evolution.run_folder import RunFolder
 from soar.hindsight.report import HindsightReport
 from soar.programs.program import Attempt
 from soar.programs.rules import Rule
-from soar.programs.voting import Prediction, Tally
+from soar.programs.voting import Prediction, Tally, Vote, Weighting
 from soar.sandbox.outcome import Limits
 from soar.tasks.task import Task
 
@@ -173,7 +174,8 @@ class Scan:
             tally.add(tally.ballot(attempt) if groups else None)
         if groups:
             config = next(iter(sources[0].configs.values()))
-            predictions = tally.best(groups, config.vote_c, config.vote_weight)
+            weight: Weighting | Vote = value_of(config.vote_weight, "vote_weight")
+            predictions = tally.best(groups, config.vote_c, weight)
         counts_as = {input_hash(list(answer)): input_hash(list(other)) for answer, other in tally.alike()}
         programs = [replace(one, answer=counts_as.get(one.answer, one.answer)) for one in self.programs.values()]
         candidates = sorted(programs, key=lambda one: one.rank)  # of equals the earlier stays first

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from itertools import zip_longest
-from typing import Literal, get_args
+from typing import Literal, Protocol, get_args
 
 import numpy as np
 
@@ -19,6 +19,14 @@ Selection = Literal["correct-only", "uniform", "greedy", "greedy-diverse"]
 RefinementSelection = Literal["uniform", "diverse", "none"]
 SELECTIONS: tuple[Selection, ...] = get_args(Selection)
 REFINEMENTS: tuple[RefinementSelection, ...] = get_args(RefinementSelection)
+
+
+class HindsightSelection(Protocol):
+    """Chooses the programs of a task that become rows."""
+
+    def select(self, ranked: Sequence[Candidate], n: int, rng: np.random.Generator) -> Sequence[Candidate]:
+        """Return at most `n` of the programs, which come best first and without duplicates."""
+        ...
 
 
 def correct_only(ranked: Sequence[Candidate], n: int, rng: np.random.Generator) -> list[Candidate]:

@@ -6,10 +6,11 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import Field
 
+from soar.core.custom import Custom, name_or
 from soar.core.errors import SoarError, expect
 from soar.core.options import Options
 from soar.evolution.config import SearchConfig
@@ -25,6 +26,9 @@ MINI_ROWS: dict[str, Any] = {
 }  # fmt: skip
 
 
+SelectionName = Literal["correct-only", "uniform", "greedy", "greedy-diverse"]  # of `soar.hindsight.selection`
+
+
 class LoopError(SoarError):
     """The loop cannot be run, or not go on, with what it was given; the message says why and what to do."""
 
@@ -33,7 +37,8 @@ class HindsightConfig(Options):
     """How attempts become rows; see `soar.hindsight.make_dataset`. Defaults: SOAR's; `LoopConfig.for_model` has mini's.
 
     Attributes:
-        selection: of sampling rows: "correct-only", "uniform", "greedy", "greedy-diverse" (paper).
+        selection: of sampling rows: "correct-only", "uniform", "greedy", "greedy-diverse" (paper), or a
+            `HindsightSelection` of your own.
         refinement: of refinement rows: "uniform", "diverse" (paper), "none".
         per_task: most rows of a kind per task and round (paper: 50).
         augment: rows more for each solution, at other inputs; see `make_dataset` (paper: none).
@@ -45,7 +50,7 @@ class HindsightConfig(Options):
         threshold: cosine above which of two alike solutions the later is dropped; None: the embedder's own.
     """
 
-    selection: Literal["correct-only", "uniform", "greedy", "greedy-diverse"] = "greedy-diverse"
+    selection: Annotated[SelectionName | Custom, *name_or("select", get_args(SelectionName))] = "greedy-diverse"
     refinement: Literal["uniform", "diverse", "none"] = "diverse"
     per_task: int = Field(50, ge=1)
     augment: int = Field(0, ge=0)
@@ -57,7 +62,7 @@ class HindsightConfig(Options):
 
     def rows(self) -> dict[str, Any]:
         """The options of `soar.hindsight.make_dataset`; `scope` says which rounds it is given."""
-        return self.model_dump(exclude={"scope"})
+        return {name: value for name, value in dict(self).items() if name != "scope"}
 
 
 class LoopConfig(SearchConfig):

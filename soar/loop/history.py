@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from soar.core.custom import value_of
+from soar.programs.voting import Vote, Weighting
+
 if TYPE_CHECKING:
     from soar.evaluation import Evaluation
     from soar.evolution.results import SearchResults
@@ -71,8 +74,8 @@ def one_vote(run: Path, last: SearchResults, evaluation: Evaluation) -> Evaluati
     numbers = [number for number in evaluated(run) if number != last.config.iteration]
     runs = [*(load_run(run, number) for number in numbers), last]
     members = [*(_evaluation(run / f"iteration-{number}" / "evaluation.json") for number in numbers), evaluation]
-    c, weight = last.config.vote_c, last.config.vote_weight
-    return vote_runs(runs, c=c, weight=weight, embedder=None, members=members).evaluation
+    weight: Weighting | Vote = value_of(last.config.vote_weight, "vote_weight")
+    return vote_runs(runs, c=last.config.vote_c, weight=weight, embedder=None, members=members).evaluation
 
 
 def joint_vote(run: Path) -> Evaluation | None:

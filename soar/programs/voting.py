@@ -3,15 +3,29 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal, NamedTuple, Self, TypeAlias, get_args
+from typing import Literal, NamedTuple, Protocol, Self, TypeAlias, get_args
 
+from soar.core.custom import label_of
 from soar.core.errors import GivenError, expect
 from soar.programs.program import Attempt
 from soar.tasks.task import Task, Value, canonical_json, is_grid, matches
 
 Weighting: TypeAlias = Literal["sum", "appendix", "majority", "best", "closest"]
+
+
+class Vote(Protocol):
+    """Weighs a group of attempts that give the same answer."""
+
+    def weigh(self, accuracies: Sequence[float], nearest: float) -> float:
+        """Return the group's weight; the heaviest groups win, of equals the larger.
+
+        Args:
+            accuracies: of each attempt of the group, the share of the examples that it solves.
+            nearest: the largest sum of an attempt's accuracy and its pixel accuracy on the examples.
+        """
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +49,7 @@ def vote(
     attempts: Iterable[Attempt],
     n: int = 2,
     c: float = 1000,
-    weight: Weighting = "sum",
+    weight: Weighting | Vote = "sum",
     task: Task | None = None,
 ) -> list[Prediction]:
     """Return the `n` heaviest answers, best first; fewer where there are not so many.
@@ -51,7 +65,7 @@ def vote(
         weight: "sum": the sum over the group of 1 + c * train accuracy (SOAR, section 3.2, and its code);
             "appendix": count + c * mean train accuracy (its appendix D.1); "majority": the count alone; "best": the
             train accuracy of the group's best attempt alone; "closest": the same plus its pixel accuracy on the
-            examples, so that among equals the nearest miss counts. The last three take no `c`.
+            examples, so that among equals the nearest miss counts. The last three take no `c`. Or a `Vote` of your own.
         task: says which outputs are equal, and whether only grids are an answer; None: equal is what has equal JSON.
 
     Ties go to the larger count, then to the group with the smallest key.
@@ -62,6 +76,11 @@ def vote(
         expect(attempt, Attempt, "each of what is voted over", "a soar.Attempt")
         tally.add(tally.ballot(attempt))
     return tally.best(n, c, weight)
+
+
+def name_of(weight: Weighting | Vote) -> str:
+    """Return the name of a way to weigh; of an object its label."""
+    return weight if isinstance(weight, str) else label_of(weight)
 
 
 def answer(attempt: Attempt) -> tuple[Value, ...] | None:
@@ -118,10 +137,11 @@ class Tally:
             groups = self._set_aside if ballot.rules else self._eligible
             groups.setdefault(text, _Group(ballot.outputs, text, ballot.key)).add(ballot)
 
-    def best(self, n: int = 2, c: float = 1000, weight: Weighting = "sum") -> list[Prediction]:
+    def best(self, n: int = 2, c: float = 1000, weight: Weighting | Vote = "sum") -> list[Prediction]:
         """Return the `n` heaviest answers, see `vote`. Keys of several runs can be equal: then the outputs decide."""
-        if weight not in get_args(Weighting):
-            raise GivenError(f"the weight of a vote is {', '.join(get_args(Weighting))}, not {weight!r}")
+        if weight not in get_args(Weighting) and not hasattr(weight, "weigh"):
+            known = ", ".join(get_args(Weighting))
+            raise GivenError(f"the weight of a vote is {known}, or an object with a method weigh(), not {weight!r}")
         weighed = [(group.weight(c, weight), group) for group in self._groups()]
         weighed.sort(key=lambda pair: (-pair[0], -len(pair[1].accuracies), pair[1].key, pair[1].text))
         return [
@@ -173,7 +193,9 @@ class _Group:
         self.rules |= other.rules
         self.others.append(other.outputs)
 
-    def weight(self, c: float, weighting: Weighting) -> float:
+    def weight(self, c: float, weighting: Weighting | Vote) -> float:
+        if not isinstance(weighting, str):
+            return weighting.weigh(self.accuracies, self.nearest)
         count = len(self.accuracies)
         if weighting == "majority":
             return count
