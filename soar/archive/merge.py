@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import sqlite3
 
-_REQUEST = """task_hash, key, task_id, iteration, phase, island, step, parents, n, seed, prompt_hash, prompt_tokens,
-    few_shot, model, adapter, prompt_set, created"""
-
 # The same place in both, with another question or another answer.
 _DIFFERENT = """(ours.n <> theirs.n OR ours.seed <> theirs.seed OR ours.prompt_hash <> theirs.prompt_hash
     OR ours.model <> theirs.model OR ours.adapter IS NOT theirs.adapter OR EXISTS (
@@ -22,27 +19,26 @@ CONFLICTS = f"SELECT ours.task_id, key FROM {_SHARED} WHERE {_NO_TWIN} AND {_DIF
 
 STEPS = (
     "CREATE TEMP TABLE shared (theirs INTEGER PRIMARY KEY, ours INTEGER)",
-    f"""INSERT INTO main.request ({_REQUEST}, cost) SELECT {_REQUEST}, {{cost}} FROM other.request theirs
+    f"""INSERT INTO main.request ({{request}}) SELECT {{their_request}} FROM other.request theirs
         WHERE {_NO_TWIN} AND NOT EXISTS (
         SELECT 1 FROM main.request ours WHERE ours.task_hash = theirs.task_hash AND ours.key = theirs.key)""",
     f"INSERT INTO shared SELECT theirs.id, ours.id FROM {_SHARED} WHERE {_NO_TWIN}",
     # One has gone on where the other was killed: what both read and paid is counted once.
     """UPDATE main.request AS ours SET prompt_tokens = MAX(ours.prompt_tokens, more.prompt_tokens),
         cost = COALESCE(MAX(ours.cost, more.cost), ours.cost, more.cost)
-        FROM (SELECT ours id, prompt_tokens, {cost} cost FROM shared JOIN other.request ON id = theirs) more
+        FROM (SELECT ours id, prompt_tokens, {their_cost} cost FROM shared JOIN other.request ON id = theirs) more
         WHERE more.id = ours.id""",
     "INSERT OR IGNORE INTO main.program (hash, source) SELECT hash, source FROM other.program",
     "INSERT OR IGNORE INTO main.blob (hash, data) SELECT hash, data FROM other.blob",
-    """INSERT INTO main.completion
-        (request_id, position, reply, tokens, finish_reason, logprob, program_id, parse_error)
-        SELECT ours, position, reply, tokens, finish_reason, logprob, ours_program.id, parse_error
+    """INSERT INTO main.completion (request_id, program_id, {completion})
+        SELECT ours, ours_program.id, {their_completion}
         FROM shared JOIN other.completion ON request_id = theirs
         LEFT JOIN other.program their_program ON their_program.id = program_id
         LEFT JOIN main.program ours_program ON ours_program.hash = their_program.hash
         WHERE NOT EXISTS (SELECT 1 FROM main.completion known
             WHERE known.request_id = ours AND known.position = other.completion.position)""",
-    """INSERT OR IGNORE INTO main.outcome (program_id, input_hash, status, error, seconds, blob_id)
-        SELECT ours_program.id, input_hash, status, error, seconds, ours_blob.id
+    """INSERT OR IGNORE INTO main.outcome (program_id, blob_id, {outcome})
+        SELECT ours_program.id, ours_blob.id, {their_outcome}
         FROM other.outcome JOIN other.program their_program ON their_program.id = program_id
         JOIN main.program ours_program ON ours_program.hash = their_program.hash
         LEFT JOIN other.blob their_blob ON their_blob.id = blob_id
@@ -72,10 +68,30 @@ def absorb(connection: sqlite3.Connection) -> list[tuple[str, str]]:
     conflict = connection.execute(CONFLICTS).fetchone()
     if conflict is not None:
         raise ConflictError(*conflict)
-    (version,) = connection.execute("PRAGMA other.user_version").fetchone()
+    names = _columns(connection)
     for step in STEPS:
-        connection.execute(step.format(cost="cost" if version >= 3 else "NULL"))
-    if version >= 2:
+        connection.execute(step.format(**names))
+    if connection.execute("SELECT 1 FROM other.sqlite_master WHERE name = 'decision'").fetchone():
         connection.execute(DECISIONS)
     connection.execute("DROP TABLE twin")
     return twins
+
+
+def _columns(connection: sqlite3.Connection) -> dict[str, str]:
+    """Return the columns to take of each table, but for the ids, which are given anew: what the schema has, all of it.
+
+    A column that an older archive lacks is taken as NULL.
+    """
+    names = {}
+    for table in ("request", "completion", "outcome"):
+        ours, theirs = (
+            [name for _, name, *_ in connection.execute(f"PRAGMA {database}.table_info({table})")]
+            for database in ("main", "other")
+        )
+        taken = [name for name in ours if name not in ("id", "request_id", "program_id", "blob_id")]
+        names[table] = ", ".join(taken)
+        names[f"their_{table}"] = ", ".join(f"other.{table}.{name}" if name in theirs else "NULL" for name in taken)
+        if table == "request":
+            names["their_request"] = names["their_request"].replace("other.request.", "theirs.")
+            names["their_cost"] = "cost" if "cost" in theirs else "NULL"
+    return names

@@ -15,10 +15,14 @@ tolerance), `is_grid`, and `grids_library` (the functions of `soar.grids`); thos
 
 from __future__ import annotations
 
+import ast
 import difflib
 import functools
 import hashlib
+import inspect
 import os
+import re
+import sys
 import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -77,7 +81,8 @@ class PromptSet:
 
     Attributes:
         name: the folder's name.
-        hash: BLAKE2b over the names and contents of its files, 32 hexadecimal digits.
+        hash: BLAKE2b over the names and contents of its files and the code of the functions that they call, without
+            comments: what decides what a model is shown. 32 hexadecimal digits.
         settings: see `Settings`.
         few_shot: whether its templates show a solved task before the one at hand.
     """
@@ -148,7 +153,14 @@ def without_largest(task: Task, parents: Sequence[Attempt], n: int) -> tuple[Tas
     order = sorted(range(len(sizes)), key=lambda i: (sizes[i], i))
     kept = sorted(order[: len(order) - n])
     shorter = replace(task, train=tuple(task.train[i] for i in kept))
-    return shorter, tuple(replace(parent, train=tuple(parent.train[i] for i in kept)) for parent in parents)
+    return shorter, tuple(
+        replace(
+            parent,
+            train=tuple(parent.train[i] for i in kept),
+            solved=tuple(parent.solved[i] for i in kept) if parent.solved else (),
+        )
+        for parent in parents
+    )
 
 
 def prompts_folder() -> Path:
@@ -189,6 +201,8 @@ def _load(folder: Path, files: tuple[tuple[Path, int], ...]) -> PromptSet:
         if b"grids_library" in content:
             digest.update(grids_library().encode())
     environment = _environment(folder)
+    for code in _code_behind(environment, b"".join(contents.values())):
+        digest.update(code.encode())
     try:
         settings = Settings.model_validate(tomllib.loads(contents.pop("set.toml", b"").decode()))
         templates = {file: environment.get_template(file) for file in contents}
@@ -212,6 +226,20 @@ def _environment(folder: Path) -> jinja2.Environment:
     environment.filters.update(filters | mini)
     environment.globals.update({"is_grid": is_grid, "grids_library": grids_library, **mini})
     return environment
+
+
+def _code_behind(environment: jinja2.Environment, templates: bytes) -> list[str]:
+    """The code, without comments, of the functions of ours that templates name; of those of a notation all of it."""
+    ours = {**environment.filters, **environment.globals}
+    named = [ours[name] for name in sorted(ours) if re.search(rf"\b{name}\b".encode(), templates)]
+    homes = (getattr(one, "__module__", "") for one in named)
+    functions = [one for one in named if getattr(one, "__module__", "") in (__name__, canonical_json.__module__)]
+    notations = {home for home in homes if home.startswith("soar.prompts.") and home != __name__}
+    sources = [
+        *map(inspect.getsource, functions),
+        *(inspect.getsource(sys.modules[home]) for home in sorted(notations)),
+    ]
+    return [ast.dump(ast.parse(source)) for source in sources]
 
 
 def grid_text(grid: Grid) -> str:

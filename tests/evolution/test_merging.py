@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 import soar
 from soar.archive.reader import ArchiveError
+from soar.archive.writer import ArchiveWriter
 from soar.evolution.config import ConfigError
 from soar.evolution.merging import merge_runs
 from soar.evolution.results import load_run
@@ -33,6 +36,22 @@ def test_parts_merged_are_the_whole(tmp_path: Path, budget: str) -> None:
         assert results.to_json() == load_run(whole).to_json()
     before = content(tmp_path / "merged")
     assert merge_runs(tmp_path / "merged", parts) == counts and content(tmp_path / "merged") == before
+
+
+def test_every_column_is_merged(tmp_path: Path) -> None:
+    """Also one that the schema gets some day."""
+    parts = [run(tmp_path / "a", "task0"), run(tmp_path / "b", "task1")]
+    for part in parts:
+        with closing(sqlite3.connect(part / "archive.sqlite")) as archive:
+            for table in ("request", "completion", "outcome"):
+                archive.execute(f"ALTER TABLE {table} ADD COLUMN remark TEXT")
+                archive.execute(f"UPDATE {table} SET remark = '{table}'")
+            archive.commit()
+    with closing(ArchiveWriter(parts[0] / "archive.sqlite")) as archive:
+        archive.absorb(parts[1] / "archive.sqlite")
+    with closing(sqlite3.connect(parts[0] / "archive.sqlite")) as archive:
+        for table in ("request", "completion", "outcome"):
+            assert archive.execute(f"SELECT DISTINCT remark FROM {table}").fetchall() == [(table,)]
 
 
 def test_overlapping_parts_and_different_budgets(tmp_path: Path) -> None:

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import ast
 import dataclasses
+import subprocess
+import sys
 from inspect import isfunction
 from pathlib import Path
 
@@ -11,6 +13,7 @@ from hypothesis import strategies as st
 
 from soar.programs.parsing.replies import ParseFailure, parse_reply
 from soar.programs.program import Attempt, Program
+from soar.prompts import notation
 from soar.prompts.prompt_set import FewShot, PromptError, load_prompt_set, without_largest
 from soar.sandbox.outcome import Outcome, ProgramError
 from soar.tasks.task import Example, Task
@@ -181,11 +184,30 @@ def test_the_hash_of_a_set_knows_the_library(tmp_path: Path, monkeypatch: pytest
     assert load_prompt_set(tmp_path).hash != before
 
 
+def test_the_hash_of_a_set_knows_the_code_behind_its_functions(tmp_path: Path) -> None:
+    (tmp_path / "sample.j2").write_text("{{ task.train[0].input | mini_grid }}")
+    (tmp_path / "refine.j2").write_text("")
+    code = "from soar.prompts import notation\n{change}\nfrom soar.prompts.prompt_set import load_prompt_set\n"
+    code += f"print(load_prompt_set({str(tmp_path)!r}).hash)"
+    source = Path(notation.__file__).read_text()
+    hashes = []
+    for changed in (source, source + "\n# a comment\n", source.replace("SHOWN_MISTAKES = 2", "SHOWN_MISTAKES = 3")):
+        (tmp_path / "notation.py").write_text(changed)
+        swap = f"import inspect, linecache; notation.__file__ = {str(tmp_path / 'notation.py')!r}"
+        swap += "; inspect.getsource = lambda one: open(one.__file__).read() if hasattr(one, '__file__') else 'pass'"
+        command = [sys.executable, "-c", code.format(change=swap)]
+        hashes.append(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    assert hashes[0] == hashes[1] != hashes[2]
+
+
 def test_the_largest_examples_are_dropped_from_task_and_parents() -> None:
     small, large, middle = (Example([[1] * n], [[2]]) for n in (1, 9, 5))
     task = Task("t", (small, large, middle), (Example([[3]]),))
-    made = dataclasses.replace(attempt("a", 0.0), train=tuple(Outcome("ok", [[n]]) for n in (1, 9, 5)))
+    made = dataclasses.replace(
+        attempt("a", 0.0), train=tuple(Outcome("ok", [[n]]) for n in (1, 9, 5)), solved=(True, False, True)
+    )
     shorter, (parent,) = without_largest(task, [made], 1)
+    assert parent.solved == (True, True)
     assert shorter.train == (small, middle) and [one.value for one in parent.train] == [[[1]], [[5]]]
     assert without_largest(task, [made], 2)[0].train == (small,)
     assert without_largest(task, [made], 0) == (task, (made,))
