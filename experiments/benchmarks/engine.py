@@ -34,12 +34,12 @@ from pathlib import Path
 from typing import Any
 
 from soar.archive.writer import ArchiveWriter
-from soar.evolution.client import Asker
+from soar.evolution.client import ModelClient
 from soar.evolution.config import SearchConfig
 from soar.evolution.engine import search_all
 from soar.evolution.plan import make_plan
 from soar.evolution.progress import Progress, Snapshot
-from soar.evolution.requests import Bench
+from soar.evolution.requests import SearchContext
 from soar.evolution.run_folder import RunFolder
 from soar.models.base import Capabilities, Completion, Prompt, Reply, Sampling
 from soar.sandbox.outcome import Outcome, ProgramError
@@ -235,8 +235,8 @@ def measure(
         "early_stop": per_task + 1, "stop_when_solved": 0,
     }  # fmt: skip
     config, tasks, model = SearchConfig.of(options), _tasks(count), SimulatedModel(completions, single)
-    asker = Asker(model, config.concurrency)
-    plan = make_plan({task.id: task for task in tasks}, asker, config)
+    client = ModelClient(model, config.concurrency)
+    plan = make_plan({task.id: task for task in tasks}, client, config)
     run, progress = RunFolder(folder), Progress(count, count * per_task, {})
     loop, growth = JumpingLoop(), Growth(run.archive, progress, count * per_task // POINTS)
     snapshots: queue.SimpleQueue[Snapshot | None] = queue.SimpleQueue()
@@ -244,7 +244,7 @@ def measure(
         sandbox = SimulatedSandbox(tasks)
         before, started = time.thread_time(), loop.time()
         loop.call_soon(growth.look, loop)
-        runner.run(search_all(plan, Bench(asker, sandbox, archive, config, progress), run, snapshots))
+        runner.run(search_all(plan, SearchContext(client, sandbox, archive, config, progress), run, snapshots))
         cpu, clock = time.thread_time() - before - model.cpu - sandbox.cpu, loop.time() - started
     rounds = in_rounds(model.work["sample"], model.work["refine"], config.islands * count)
     every = [*model.work["sample"], *model.work["refine"]]

@@ -16,7 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
-from soar.archive.records import Judge, Record, Request, hashes, task_inputs
+from soar.archive.records import Evaluator, Record, Request, hashes, task_inputs
 from soar.archive.schema import APPLICATION_ID, SCHEMA_VERSION
 from soar.core.errors import SoarError, expect_path
 from soar.models.base import Completion
@@ -91,13 +91,13 @@ class Archive:
             "ORDER BY iteration, phase DESC, island, step",
             (task.content_hash, iteration, iteration),
         ).fetchall()
-        judge = Judge(task, rules)
+        evaluator = Evaluator(task, rules)
         for request_id, _ in rows:
-            yield from self._read(judge, "request.id = ?", request_id)
+            yield from self._read(evaluator, "request.id = ?", request_id)
 
     def attempt(self, task: Task, number: int, rules: Collection[Rule] = RULES) -> Attempt:
         """Return one attempt by its number."""
-        ((_, attempt),) = self._read(Judge(task, rules), "completion.id = ?", number)
+        ((_, attempt),) = self._read(Evaluator(task, rules), "completion.id = ?", number)
         return attempt
 
     def begun(self, task_hash: str, iteration: int) -> dict[str, int]:
@@ -105,15 +105,15 @@ class Archive:
         query = "SELECT key, n FROM request WHERE task_hash = ? AND iteration = ?"
         return dict(self._connection.execute(query, (task_hash, iteration)).fetchall())
 
-    def replay(self, judge: Judge, key: str) -> list[Attempt]:
-        """Return the attempts that are recorded of one request for the judge's task, in order."""
-        place = (judge.task.content_hash, key)
-        return [attempt for _, attempt in self._read(judge, "task_hash = ? AND key = ?", place)]
+    def replay(self, evaluator: Evaluator, key: str) -> list[Attempt]:
+        """Return the attempts that are recorded of one request for the evaluator's task, in order."""
+        place = (evaluator.task.content_hash, key)
+        return [attempt for _, attempt in self._read(evaluator, "task_hash = ? AND key = ?", place)]
 
-    def pending(self, judge: Judge, key: str) -> dict[int, Record]:
+    def pending(self, evaluator: Evaluator, key: str) -> dict[int, Record]:
         """Return the completions of one request whose programs have not run yet, by position: a kill came first."""
-        place = (judge.task.content_hash, key)
-        rows = self._rows(judge, "task_hash = ? AND key = ?", place)
+        place = (evaluator.task.content_hash, key)
+        rows = self._rows(evaluator, "task_hash = ? AND key = ?", place)
         return {row.position: row.record for row in rows if not row.ran}
 
     def parents(self, task_hash: str, key: str) -> tuple[str, ...]:
@@ -122,11 +122,11 @@ class Archive:
         (parents,) = self._connection.execute(query, (task_hash, key)).fetchone()
         return tuple(json.loads(parents))
 
-    def find(self, judge: Judge, key: str) -> Attempt:
-        """Return the attempt with this key at the judge's task. Raises KeyError where there is none."""
+    def find(self, evaluator: Evaluator, key: str) -> Attempt:
+        """Return the attempt with this key at the evaluator's task. Raises KeyError where there is none."""
         request, _, position = key.rpartition("/")
-        place = (judge.task.content_hash, request, int(position))
-        for _, attempt in self._read(judge, "task_hash = ? AND key = ? AND position = ?", place):
+        place = (evaluator.task.content_hash, request, int(position))
+        for _, attempt in self._read(evaluator, "task_hash = ? AND key = ? AND position = ?", place):
             return attempt
         raise KeyError(key)
 
@@ -187,14 +187,14 @@ class Archive:
         cost: float | None = self._connection.execute(query, (task_hash, iteration)).fetchone()[0]
         return cost
 
-    def _read(self, judge: Judge, where: str, values: Any) -> Iterator[tuple[int, Attempt]]:
+    def _read(self, evaluator: Evaluator, where: str, values: Any) -> Iterator[tuple[int, Attempt]]:
         """Yield number and attempt of each completion that is one already: without a program, or with one that ran."""
-        for row in self._rows(judge, where, values):
+        for row in self._rows(evaluator, where, values):
             if row.ran:
-                yield row.number, judge.attempt(row.request, row.position, row.record)
+                yield row.number, evaluator.attempt(row.request, row.position, row.record)
 
-    def _rows(self, judge: Judge, where: str, values: Any) -> Iterator[_Row]:
-        inputs = hashes(task_inputs(judge.task))
+    def _rows(self, evaluator: Evaluator, where: str, values: Any) -> Iterator[_Row]:
+        inputs = hashes(task_inputs(evaluator.task))
         rows = self._connection.execute(
             f"""SELECT completion.id, position, reply, tokens, finish_reason, logprob, program_id, source, parse_error,
                 {_REQUEST}

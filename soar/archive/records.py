@@ -68,7 +68,7 @@ def request_key(iteration: int, phase: Phase, island: int | None, step: int) -> 
     return f"{iteration}/{phase}/{'-' if island is None else island}/{step}"
 
 
-class Verdict(NamedTuple):
+class Score(NamedTuple):
     """What the examples say of a program: see the fields of `Attempt`."""
 
     solved: tuple[bool, ...]
@@ -77,11 +77,11 @@ class Verdict(NamedTuple):
     dressed: bool  # an output is a grid but for its numbers' types
 
 
-NO_PROGRAM = Verdict((), 0.0, (), False)
+NO_PROGRAM = Score((), 0.0, (), False)
 
 
 @dataclass(slots=True)
-class Judge:
+class Evaluator:
     """Turns records of one task into attempts; programs that come again are judged once. Reads no test output.
 
     Attributes:
@@ -92,15 +92,15 @@ class Judge:
     task: Task
     rules: Collection[Rule] = RULES
     _grids: bool = field(init=False)
-    _verdicts: dict[str, Verdict] = field(init=False, default_factory=dict)  # by program hash
+    _scores: dict[str, Score] = field(init=False, default_factory=dict)  # by program hash
 
     def __post_init__(self) -> None:
         self._grids = self.task.without_test_outputs().is_grid
 
     def attempt(self, request: Request, position: int, record: Record) -> Attempt:
         """Return completion number `position` of a request as an attempt."""
-        verdict = self._verdict(record.program, record.outcomes) if record.program else NO_PROGRAM
-        outcomes = as_grids(record.outcomes) if verdict.dressed else record.outcomes
+        score = self._score(record.program, record.outcomes) if record.program else NO_PROGRAM
+        outcomes = as_grids(record.outcomes) if score.dressed else record.outcomes
         return Attempt(
             key=f"{request.key}/{position}",
             task_id=self.task.id,  # not the request's: what a twin of another id asked is an attempt at this one
@@ -114,19 +114,19 @@ class Judge:
             program=record.program,
             train=outcomes[: len(self.task.train)],
             test=outcomes[len(self.task.train) :],
-            train_accuracy=sum(verdict.solved) / len(verdict.solved) if verdict.solved else 0.0,
-            pixel_accuracy=verdict.pixel_accuracy,
-            broken_rules=verdict.broken,
+            train_accuracy=sum(score.solved) / len(score.solved) if score.solved else 0.0,
+            pixel_accuracy=score.pixel_accuracy,
+            broken_rules=score.broken,
             tokens=record.completion.tokens,
             logprob=record.completion.logprob,
-            solved=verdict.solved,
+            solved=score.solved,
             reply=record.completion.text,
             finish_reason=record.completion.finish_reason,
             parse_error=record.parse_error,
         )
 
-    def _verdict(self, program: Program, raw: tuple[Outcome, ...]) -> Verdict:
-        if program.hash not in self._verdicts:
+    def _score(self, program: Program, raw: tuple[Outcome, ...]) -> Score:
+        if program.hash not in self._scores:
             outcomes = as_grids(raw) if self._grids else raw
             train, test = outcomes[: len(self.task.train)], outcomes[len(self.task.train) :]
             pairs = [(one, example.output) for one, example in zip(train, self.task.train, strict=True)]
@@ -134,8 +134,8 @@ class Judge:
             broken = broken_rules(self.task, program, train, test, self.rules, self._grids)
             near = sum(pixel_accuracy(one.value, output) for one, output in pairs if one.status == "ok")
             dressed = any(one is not before for one, before in zip(outcomes, raw, strict=True))
-            self._verdicts[program.hash] = Verdict(solved, near / max(1, len(pairs)), broken, dressed)
-        return self._verdicts[program.hash]
+            self._scores[program.hash] = Score(solved, near / max(1, len(pairs)), broken, dressed)
+        return self._scores[program.hash]
 
 
 def as_grids(outcomes: Sequence[Outcome]) -> tuple[Outcome, ...]:

@@ -20,7 +20,7 @@ from soar.archive.reader import Archive, ArchiveError, clear_errors
 from soar.archive.records import Record, Request
 from soar.archive.schema import APPLICATION_ID, MIGRATIONS, SCHEMA, SCHEMA_VERSION
 from soar.core.files import remove, whole
-from soar.core.incidents import report
+from soar.core.incidents import record_incident
 from soar.programs.program import Program
 from soar.sandbox.encoding import Value, encode
 from soar.sandbox.outcome import Outcome
@@ -138,7 +138,9 @@ class ArchiveWriter(Archive):
             with clear_errors(self.path):
                 self._connection.execute("DETACH other")
         for kept, left_out in twins:
-            report("attempts left out", f"task {left_out} of {path} is the same as {kept}, whose own attempts are kept")
+            record_incident(
+                "attempts left out", f"task {left_out} of {path} is the same as {kept}, whose own attempts are kept"
+            )
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:

@@ -1,6 +1,7 @@
 """What failed in the machinery and was mended: a lost sandbox worker, a model's process started again.
 
-Told through `logging`, so that whoever configures it sees them; a search collects them with `told_to` and reports them.
+Told through `logging`, so that whoever configures it sees them; a search collects them with `collect_incidents` and
+shows them.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from contextlib import contextmanager
 LOGGER = logging.getLogger("soar.core.incidents")
 
 
-def report(kind: str, detail: str) -> None:
+def record_incident(kind: str, detail: str) -> None:
     """Tell that something was mended.
 
     Args:
@@ -33,7 +34,7 @@ class _Listener(logging.Handler):
 
 
 @contextmanager
-def told_to(tell: Callable[[str, str], None]) -> Iterator[None]:
+def collect_incidents(tell: Callable[[str, str], None]) -> Iterator[None]:
     """Call `tell(kind, detail)` for each event of this process, from whatever thread it comes.
 
     Two searches at the same time in one process both hear of it.

@@ -153,7 +153,7 @@ def make_budget(config: SearchConfig) -> Budget:
 
 
 @dataclass(slots=True)
-class Ledger:
+class BudgetAllocator:
     """The decisions of a budget: each is recorded before it is followed, and on resume read, not taken again.
 
     Attributes:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 from soar.core.seeding import keyed_seed
-from soar.evolution.scheduler import Places
+from soar.evolution.scheduler import RequestScheduler
 from soar.models.base import LanguageModel, Message, Prompt, Reply, Sampling
 from soar.models.checks import checked
 from soar.models.openai.pacing import GivenUpError, wanted_while
@@ -15,7 +15,7 @@ from soar.prompts.prompt_set import PromptSet
 GAP = "\n\n"  # between a system message and the user message that takes it in
 
 
-class Asker:
+class ModelClient:
     """A model with a bound on what is under way.
 
     Args:
@@ -28,7 +28,7 @@ class Asker:
         usual = model.capabilities.max_concurrency
         self.completions = concurrency or (usual if model.capabilities.remote else None)
         self.requests = self.completions or usual
-        self.places = Places(self.requests, self.completions)
+        self.scheduler = RequestScheduler(self.requests, self.completions)
 
     def calls(self, n: int, missing: Sequence[int], seed: int) -> list[tuple[Sequence[int], int]]:
         """Return the calls that bring the missing completions of a request for `n`: their positions, and a seed.
@@ -51,12 +51,12 @@ class Asker:
         """Return `n` completions of one call.
 
         None where `stopped` says so before anything is sent: when the model has a place free, and while an endpoint
-        waits to send, for the first time or again. For `chain` see `Places`.
+        waits to send, for the first time or again. For `chain` see `RequestScheduler`.
 
         Raises:
             ModelError: the model could not answer, or not with `n` completions.
         """
-        async with self.places.place(chain, n):
+        async with self.scheduler.place(chain, n):
             if stopped():
                 return None
             try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from soar.evolution.client import Asker
+from soar.evolution.client import ModelClient
 from soar.evolution.config import SearchConfig
 from soar.evolution.plan import Plan, sampling
 from soar.evolution.task_search import island_budget
@@ -36,17 +36,17 @@ class WorstCase:
         )
 
 
-def worst_case(plan: Plan, asker: Asker, config: SearchConfig) -> WorstCase:
+def worst_case(plan: Plan, client: ModelClient, config: SearchConfig) -> WorstCase:
     """Return the most that a plan can use; prompts are counted by the model, or estimated."""
     requests = prompt_tokens = output = 0
     prompts = [prompt for _, _, prompt in plan.work]
-    lengths = asker.model.count_tokens(prompts) or [estimated_tokens(prompt.text) for prompt in prompts]
+    lengths = client.model.count_tokens(prompts) or [estimated_tokens(prompt.text) for prompt in prompts]
     for (_, prompt_set, _), length in zip(plan.work, lengths, strict=True):
         limit = sampling(config, prompt_set).max_tokens
         size = config.samples_per_request or prompt_set.settings.samples_per_request
         shares = [island_budget(config.refinements, config.islands, island) for island in range(config.islands)]
         samples, refinements = config.samples, config.refinements
-        if asker.model.capabilities.n:
+        if client.model.capabilities.n:
             samples = math.ceil(config.samples / size)
             refinements = sum(math.ceil(share / config.refinements_per_request) for share in shares)
         requests += samples + refinements

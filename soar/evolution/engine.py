@@ -9,10 +9,10 @@ import threading
 import time
 from collections.abc import Coroutine, Generator
 
-from soar.evolution.budget import Ledger, TaskState, make_budget
+from soar.evolution.budget import BudgetAllocator, TaskState, make_budget
 from soar.evolution.plan import Plan, sampling
 from soar.evolution.progress import Progress, Snapshot
-from soar.evolution.requests import Bench
+from soar.evolution.requests import SearchContext
 from soar.evolution.run_folder import RunFolder
 from soar.evolution.task_search import TaskSearch
 
@@ -47,7 +47,7 @@ class _EngineThread(threading.Thread):
         self.task.result()
 
 
-def run_engine(plan: Plan, bench: Bench, folder: RunFolder) -> Generator[Snapshot, None, None]:
+def run_engine(plan: Plan, context: SearchContext, folder: RunFolder) -> Generator[Snapshot, None, None]:
     """Search all tasks of a plan; yield snapshots about twice a second and whenever a task ends.
 
     Closing the iterator cancels what is under way; what was recorded stays.
@@ -56,10 +56,10 @@ def run_engine(plan: Plan, bench: Bench, folder: RunFolder) -> Generator[Snapsho
         ModelError, SandboxError, ArchiveError: as they come; what was recorded before stays.
     """
     snapshots: queue.SimpleQueue[Snapshot | None] = queue.SimpleQueue()
-    thread = _EngineThread(search_all(plan, bench, folder, snapshots))
+    thread = _EngineThread(search_all(plan, context, folder, snapshots))
     thread.start()
     try:
-        while (snapshot := _next(snapshots, bench.progress)) is not None:
+        while (snapshot := _next(snapshots, context.progress)) is not None:
             yield snapshot
     finally:
         thread.stop()
@@ -74,22 +74,22 @@ def _next(snapshots: queue.SimpleQueue[Snapshot | None], progress: Progress) -> 
 
 
 async def search_all(
-    plan: Plan, bench: Bench, folder: RunFolder, snapshots: queue.SimpleQueue[Snapshot | None]
+    plan: Plan, context: SearchContext, folder: RunFolder, snapshots: queue.SimpleQueue[Snapshot | None]
 ) -> None:
     """Search all tasks of a plan in the running event loop; put a snapshot whenever a task ends, and None at last.
 
     Raises: as `run_engine`.
     """
-    progress = bench.progress
+    progress = context.progress
     for id, count in plan.dropped.items():
         folder.log({"task": id, "dropped_examples": count})
     for id, others in plan.twins.items():
         folder.log({"task": id, "twins": others})
-    rounds = _Rounds(plan, bench, folder, snapshots)
+    rounds = _Rounds(plan, context, folder, snapshots)
     try:
         async with asyncio.TaskGroup() as group:
             # Two tasks more than the model has places: while some wait for the sandbox, others keep the model busy.
-            for _ in range(min(len(rounds.work), bench.asker.requests + 2)):
+            for _ in range(min(len(rounds.work), context.client.requests + 2)):
                 group.create_task(rounds.worker())
         rounds.finish()
     except BaseExceptionGroup as errors:
@@ -107,12 +107,12 @@ class _Rounds:
     """
 
     def __init__(
-        self, plan: Plan, bench: Bench, folder: RunFolder, snapshots: queue.SimpleQueue[Snapshot | None]
+        self, plan: Plan, context: SearchContext, folder: RunFolder, snapshots: queue.SimpleQueue[Snapshot | None]
     ) -> None:
-        self.bench, self.folder, self.snapshots = bench, folder, snapshots
+        self.context, self.folder, self.snapshots = context, folder, snapshots
         self.work = {item[0].content_hash: item for item in plan.work}
-        self.ledger = Ledger(
-            make_budget(bench.config), list(self.work), bench.archive, bench.config, bench.progress.stop
+        self.allocator = BudgetAllocator(
+            make_budget(context.config), list(self.work), context.archive, context.config, context.progress.stop
         )
         self.turns = ((number, hash, item) for number in itertools.count() for hash, item in self.work.items())
         self.states: dict[str, TaskState] = {}  # of tasks that are not done
@@ -121,46 +121,46 @@ class _Rounds:
     async def worker(self) -> None:
         """Take one turn after another until there are no more, or the search is stopped."""
         for number, hash, (task, prompt_set, prompt) in self.turns:
-            granted = await self.ledger.granted(number, hash)
+            granted = await self.allocator.granted(number, hash)
             if granted is None:
-                self.bench.asker.places.longest_first = True  # no task is left to begin
+                self.context.client.scheduler.longest_first = True  # no task is left to begin
                 return
             if number == 0 or granted > self.states[hash].granted:
-                drawing = sampling(self.bench.config, prompt_set)
-                search = TaskSearch(task, prompt_set, drawing, self.bench, prompt, granted, self.counted[hash])
-                if self.bench.progress.stop() or not await _search_one(search, number, self.folder):
-                    await self.ledger.close()
+                drawing = sampling(self.context.config, prompt_set)
+                search = TaskSearch(task, prompt_set, drawing, self.context, prompt, granted, self.counted[hash])
+                if self.context.progress.stop() or not await _search_one(search, number, self.folder):
+                    await self.allocator.close()
                     return
                 self.states[hash] = TaskState(search.completions, granted, search.best, search.solving)
-            await self.ledger.report(number, hash, self.states[hash])
-            if self.ledger.over(number + 1):
+            await self.allocator.report(number, hash, self.states[hash])
+            if self.allocator.over(number + 1):
                 self._end(hash)
-            self.snapshots.put(self.bench.progress.snapshot())
+            self.snapshots.put(self.context.progress.snapshot())
 
     def finish(self) -> None:
         """Take note that tasks which might have got more are done as well; a stopper that came too late was none."""
-        if self.ledger.settled():
-            self.bench.progress.stopped = None
-        if self.bench.progress.stopped is None:
+        if self.allocator.settled():
+            self.context.progress.stopped = None
+        if self.context.progress.stopped is None:
             for hash in list(self.states):
                 self._end(hash)
 
     def _end(self, hash: str) -> None:
-        config = self.bench.config
+        config = self.context.config
         unused = config.samples + config.refinements - self.states.pop(hash).completions
-        self.bench.progress.end(self.work[hash][0].id, unused)
+        self.context.progress.end(self.work[hash][0].id, unused)
 
 
 async def _search_one(search: TaskSearch, number: int, folder: RunFolder) -> bool:
     """Search one task for one round; return whether the round was ended."""
-    progress, task = search.bench.progress, search.task
+    progress, task = search.context.progress, search.task
     started, known = time.monotonic(), progress.new_completions
     progress.begin(task.id)
     spent = await search.search()
     completions = progress.leave(task.id)
     line = {
         "task": task.id,
-        "iteration": search.bench.config.iteration,
+        "iteration": search.context.config.iteration,
         "round": number,
         "completions": completions,
         "solves_examples": search.solving > 0,

@@ -6,7 +6,7 @@ import asyncio
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 
-from soar.evolution.rex import Entry
+from soar.evolution.rex import PoolMember
 from soar.programs.program import Attempt
 
 DEPTH = 8  # requests of an island that follow one another, at least, before any of them overlap
@@ -31,19 +31,21 @@ class Flow:
 
     Attributes:
         solved: attempts that solve all examples.
-        entries: attempts that can be refined.
+        members: attempts that can be refined.
     """
 
     def __init__(self) -> None:
         self.solved: Counter[int | None] = Counter()
-        self.entries: defaultdict[int | None, list[Entry]] = defaultdict(list)
+        self.members: defaultdict[int | None, list[PoolMember]] = defaultdict(list)
         self._ended: Counter[int | None] = Counter()
         self._waiting: list[asyncio.Future[None]] = []
 
     def note(self, island: int | None, attempts: Sequence[Attempt], solved: int) -> None:
         """Take note of attempts."""
         self.solved[island] += solved
-        self.entries[island] += [Entry(one.key, one.train_accuracy, one.solved) for one in attempts if one.refinable]
+        self.members[island] += [
+            PoolMember(one.key, one.train_accuracy, one.solved) for one in attempts if one.refinable
+        ]
 
     def end(self, island: int | None, completions: int) -> None:
         """Take note that so many completions have come, or will not come."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from soar.core.errors import SoarError
-from soar.evolution.client import Asker
+from soar.evolution.client import ModelClient
 from soar.evolution.config import ConfigError, SearchConfig
 from soar.models.base import LanguageModel, Prompt, Sampling
 from soar.programs.program import Attempt
@@ -42,7 +42,7 @@ class Plan:
         return {prompt_set.name: prompt_set for _, prompt_set, _ in self.work}
 
 
-def make_plan(tasks: Mapping[str, Task], asker: Asker, config: SearchConfig) -> Plan:
+def make_plan(tasks: Mapping[str, Task], client: ModelClient, config: SearchConfig) -> Plan:
     """Choose each task's prompt set and leave out what the model cannot be shown, before anything is sent.
 
     Raises:
@@ -50,7 +50,7 @@ def make_plan(tasks: Mapping[str, Task], asker: Asker, config: SearchConfig) -> 
         PromptError: the prompt set does not exist.
         ConfigError: the model cannot be asked with this prompt set, or the set not show what the selector picks.
     """
-    usual, other = prompt_sets_for(asker.model, config)
+    usual, other = prompt_sets_for(client.model, config)
     plan = Plan()
     distinct, alike = twins_of(tasks)
     for full in distinct:
@@ -64,7 +64,7 @@ def make_plan(tasks: Mapping[str, Task], asker: Asker, config: SearchConfig) -> 
         else:
             plan.work.append((task, prompt_set, prompt_set.render(task)))
     for start in range(0, len(plan.work), COUNTED_AT_ONCE):
-        _note_overlong(plan, asker, config, start)
+        _note_overlong(plan, client, config, start)
     _refuse_few_shot(plan, config)
     plan.work[:] = [item for item in plan.work if item[0].id not in plan.skipped]
     for id, others in alike.items():
@@ -76,7 +76,7 @@ def make_plan(tasks: Mapping[str, Task], asker: Asker, config: SearchConfig) -> 
             plan.twins[id] = others
     if tasks and not plan.work:
         id, reason = next(iter(plan.skipped.items()))
-        raise PromptTooLongError(f"no task can be searched with model {asker.model.name}: task {id}: {reason}")
+        raise PromptTooLongError(f"no task can be searched with model {client.model.name}: task {id}: {reason}")
     return plan
 
 
@@ -119,30 +119,30 @@ def _refuse_few_shot(plan: Plan, config: SearchConfig) -> None:
             )
 
 
-def _note_overlong(plan: Plan, asker: Asker, config: SearchConfig, start: int) -> None:
+def _note_overlong(plan: Plan, client: ModelClient, config: SearchConfig, start: int) -> None:
     part = plan.work[start : start + COUNTED_AT_ONCE]
     places = {item[0].id: start + place for place, item in enumerate(part)}
     limits = {item[1].name: sampling(config, item[1]).max_tokens for item in part}
     for set_name, limit in limits.items():
         same = [item for item in part if item[1].name == set_name]
-        for item, length in zip(same, asker.overlong([item[2] for item in same], limit), strict=True):
+        for item, length in zip(same, client.overlong([item[2] for item in same], limit), strict=True):
             if length is None:
                 continue
             task, prompt_set, _ = item
-            fitting = fitting_prompt(prompt_set, task, (), asker, limit) if config.drop_examples else None
+            fitting = fitting_prompt(prompt_set, task, (), client, limit) if config.drop_examples else None
             if fitting is not None:
                 plan.work[places[task.id]] = (task, prompt_set, fitting[0])
                 plan.dropped[task.id] = fitting[1]
             else:
                 plan.skipped[task.id] = (
                     f"its prompt has {length} tokens; with a reply of up to {limit} that is more than the "
-                    f"{asker.model.capabilities.context_length} which {asker.model.name} can read"
+                    f"{client.model.capabilities.context_length} which {client.model.name} can read"
                     f"{', even with one example only' if config.drop_examples else ' (drop_examples=True shows fewer)'}"
                 )
 
 
 def fitting_prompt(
-    prompt_set: PromptSet, task: Task, parents: Sequence[Attempt], asker: Asker, limit: int
+    prompt_set: PromptSet, task: Task, parents: Sequence[Attempt], client: ModelClient, limit: int
 ) -> tuple[Prompt, int] | None:
     """Return the prompt with as many examples as fit the model's window, at least one, and how many it leaves out.
 
@@ -150,7 +150,7 @@ def fitting_prompt(
     """
     for dropped in range(max(len(task.train), 1)):
         prompt = prompt_set.render(*without_largest(task, parents, dropped))
-        if asker.overlong([prompt], limit) == [None]:
+        if client.overlong([prompt], limit) == [None]:
             return prompt, dropped
     return None
 

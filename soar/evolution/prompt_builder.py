@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from soar.evolution.client import Asker
+from soar.evolution.client import ModelClient
 from soar.evolution.few_shot import FewShotPool
 from soar.evolution.plan import fitting_prompt
 from soar.models.base import Prompt
@@ -19,21 +19,21 @@ TRIES = 4  # solved tasks that are tried, before the smallest, where they are to
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class RenderedPrompt:
     """A prompt, and the ids of the solved tasks that it begins with."""
 
     prompt: Prompt
     few_shot: tuple[str, ...] = ()
 
 
-class Showing:
+class PromptBuilder:
     """Makes the prompts of a task's search.
 
     Args:
         task: without test outputs.
         prompt: the sampling prompt, without a solved task.
         dropped: how many of the largest examples it leaves out.
-        asker: knows the model's window.
+        client: knows the model's window.
         limit: longest reply, in tokens.
         drop_examples: a refinement prompt that is too long is shown without the largest examples.
         pool: solved tasks; None: none is shown.
@@ -45,23 +45,23 @@ class Showing:
         prompt_set: PromptSet,
         prompt: Prompt,
         dropped: int,
-        asker: Asker,
+        client: ModelClient,
         limit: int,
         drop_examples: bool,
         pool: FewShotPool | None,
     ) -> None:
         self.task, self.prompt_set, self.prompt, self.dropped = task, prompt_set, prompt, dropped
-        self.asker, self.limit, self.drop_examples = asker, limit, drop_examples
+        self.client, self.limit, self.drop_examples = client, limit, drop_examples
         self.suited = () if pool is None else pool.suited(task)
 
-    def sampling(self, rng: np.random.Generator) -> Shown:
+    def sampling(self, rng: np.random.Generator) -> RenderedPrompt:
         """Return the sampling prompt, with a solved task that `rng` draws where there is a pool."""
         return self._after_example(self.prompt, (), self.dropped, rng)
 
-    def refining(self, parents: Sequence[Attempt], rng: np.random.Generator) -> Shown | None:
+    def refining(self, parents: Sequence[Attempt], rng: np.random.Generator) -> RenderedPrompt | None:
         """Return the prompt that asks for a better program than the parents; None where that is too long."""
         if self.drop_examples:
-            fitting = fitting_prompt(self.prompt_set, self.task, parents, self.asker, self.limit)
+            fitting = fitting_prompt(self.prompt_set, self.task, parents, self.client, self.limit)
         else:
             prompt = self.prompt_set.render(self.task, parents)
             fitting = (prompt, 0) if self._fits(prompt) else None
@@ -69,13 +69,13 @@ class Showing:
 
     def _after_example(
         self, prompt: Prompt, parents: Sequence[Attempt], dropped: int, rng: np.random.Generator
-    ) -> Shown:
+    ) -> RenderedPrompt:
         """The prompt with a solved task before; as it is where none fits, which the archive then says."""
         for example in self._candidates(rng):
             longer = self.prompt_set.render(*without_largest(self.task, parents, dropped), example)
             if self._fits(longer):
-                return Shown(longer, (example.task.id,))
-        return Shown(prompt)
+                return RenderedPrompt(longer, (example.task.id,))
+        return RenderedPrompt(prompt)
 
     def _candidates(self, rng: np.random.Generator) -> Iterator[FewShot]:
         if self.suited:
@@ -84,4 +84,4 @@ class Showing:
             yield self.suited[0]
 
     def _fits(self, prompt: Prompt) -> bool:
-        return self.asker.overlong([prompt], self.limit) == [None]
+        return self.client.overlong([prompt], self.limit) == [None]

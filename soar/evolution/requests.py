@@ -7,14 +7,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from soar.archive.records import Judge, Record, Request, hashes, prompt_hash, request_key, task_inputs
+from soar.archive.records import Evaluator, Record, Request, hashes, prompt_hash, request_key, task_inputs
 from soar.archive.writer import ArchiveWriter
 from soar.core.seeding import keyed_seed
-from soar.evolution.client import Asker
+from soar.evolution.client import ModelClient
 from soar.evolution.config import SearchConfig
 from soar.evolution.few_shot import FewShotPool
 from soar.evolution.progress import Progress
-from soar.evolution.prompt_builder import Shown
+from soar.evolution.prompt_builder import RenderedPrompt
 from soar.models.base import Prompt, Sampling
 from soar.programs.parsing.replies import ENTRY_POINT, ParseFailure
 from soar.programs.program import Attempt, Phase, Program
@@ -25,10 +25,10 @@ from soar.tasks.task import Task
 
 
 @dataclass(frozen=True, slots=True)
-class Bench:
+class SearchContext:
     """What all tasks of a search share."""
 
-    asker: Asker
+    client: ModelClient
     executor: Executor
     archive: ArchiveWriter
     config: SearchConfig
@@ -79,11 +79,11 @@ class Requests:
         enough: asked before each call to a model that gives one completion at a time; once it is so, none is sent.
     """
 
-    bench: Bench
+    context: SearchContext
     task: Task
     prompt_set: PromptSet
     drawing: Sampling
-    judge: Judge
+    evaluator: Evaluator
     sizes: Mapping[str, int]
     note: Callable[[Place, Sequence[Attempt], bool], None]
     ended: Callable[[Place, int], None]
@@ -98,37 +98,37 @@ class Requests:
 
     def key(self, place: Place) -> tuple[object, ...]:
         """What randomness at a place depends on."""
-        config = self.bench.config
+        config = self.context.config
         return (config.seed, self.task.content_hash, config.iteration, place.phase, place.island, place.step)
 
     def recorded(self, place: Place) -> Recorded | None:
         """Return what the archive holds of the request at a place; None where that is nothing."""
-        key = request_key(self.bench.config.iteration, place.phase, place.island, place.step)
+        key = request_key(self.context.config.iteration, place.phase, place.island, place.step)
         if key not in self.sizes:
             return None
-        attempts = self.bench.archive.replay(self.judge, key)
-        pending = self.bench.archive.pending(self.judge, key)
+        attempts = self.context.archive.replay(self.evaluator, key)
+        pending = self.context.archive.pending(self.evaluator, key)
         if attempts:
             self.note(place, attempts, False)
             self.ended(place, len(attempts))
         held = {_position(attempt) for attempt in attempts} | pending.keys()
         missing = [position for position in range(self.sizes[key]) if position not in held]
-        return Recorded(self.bench.archive.parents(self.task.content_hash, key), attempts, pending, missing)
+        return Recorded(self.context.archive.parents(self.task.content_hash, key), attempts, pending, missing)
 
     async def fill(
-        self, place: Place, n: int, parents: tuple[str, ...], shown: Shown, chain: int, known: Recorded | None
+        self, place: Place, n: int, parents: tuple[str, ...], shown: RenderedPrompt, chain: int, known: Recorded | None
     ) -> list[Attempt] | None:
         """Return a request's attempts, now recorded; None where the search was stopped before all of it was sent.
 
         Args:
             n: completions.
             parents: keys of the attempts shown.
-            chain: see `soar.evolution.scheduler.Places`.
+            chain: see `soar.evolution.scheduler.RequestScheduler`.
             known: what is recorded of it, which is not asked for again.
         """
         request = self._request(place, n, parents, shown)
         had = known or Recorded(missing=range(n))
-        calls = self.bench.asker.calls(n, had.missing, request.seed)
+        calls = self.context.client.calls(n, had.missing, request.seed)
         async with asyncio.TaskGroup() as group:
             run = group.create_task(self._run(place, request, had.pending))
             tasks = [group.create_task(self._call(place, request, shown.prompt, chain, *call)) for call in calls]
@@ -138,12 +138,12 @@ class Requests:
         attempts = [*had.attempts, *(attempt for several in made if several for attempt in several)]
         return sorted(attempts, key=_position)
 
-    def _request(self, place: Place, n: int, parents: tuple[str, ...], shown: Shown) -> Request:
-        model = self.bench.asker.model
+    def _request(self, place: Place, n: int, parents: tuple[str, ...], shown: RenderedPrompt) -> Request:
+        model = self.context.client.model
         return Request(
             task_hash=self.task.content_hash,
             task_id=self.task.id,
-            iteration=self.bench.config.iteration,
+            iteration=self.context.config.iteration,
             phase=place.phase,
             island=place.island,
             step=place.step,
@@ -159,15 +159,15 @@ class Requests:
 
     def cut(self) -> bool:
         """Whether no further call should be sent; where a call is a whole request, its place in the search decides."""
-        return not self.bench.asker.model.capabilities.n and self.enough()
+        return not self.context.client.model.capabilities.n and self.enough()
 
     async def _call(
         self, place: Place, request: Request, prompt: Prompt, chain: int, positions: Sequence[int], seed: int
     ) -> list[Attempt] | None:
         """Ask for the completions at some positions of a request; None where that was not sent."""
-        bench = self.bench
-        reply = await bench.asker.ask(
-            prompt, len(positions), self.drawing, seed, chain, lambda: self.cut() or bench.progress.stop()
+        context = self.context
+        reply = await context.client.ask(
+            prompt, len(positions), self.drawing, seed, chain, lambda: self.cut() or context.progress.stop()
         )
         if reply is None:
             self.ended(place, len(positions))
@@ -180,8 +180,8 @@ class Requests:
             else:
                 records[position] = Record(completion, Program(source), None, ())
         held = list(records.values())
-        bench.archive.record(request, reply.prompt_tokens, self.input_hashes, held, reply.cost, positions)
-        bench.progress.spend(reply.cost)
+        context.archive.record(request, reply.prompt_tokens, self.input_hashes, held, reply.cost, positions)
+        context.progress.spend(reply.cost)
         return await self._run(place, request, records)
 
     async def _run(self, place: Place, request: Request, records: Mapping[int, Record]) -> list[Attempt]:
@@ -191,14 +191,14 @@ class Requests:
             jobs = {program: group.create_task(self._outcomes(program)) for program in programs}
         did = {program: job.result() for program, job in jobs.items()}
         if did:
-            self.bench.archive.record_outcomes(self.input_hashes, did)
+            self.context.archive.record_outcomes(self.input_hashes, did)
         for program in did:  # from now on the archive knows what it did
             self.runs.pop(program.hash, None)
         attempts = []
         for position, one in records.items():
             outcomes = did[one.program] if one.program is not None else ()
             record = Record(one.completion, one.program, one.parse_error, outcomes)
-            attempts.append(self.judge.attempt(request, position, record))
+            attempts.append(self.evaluator.attempt(request, position, record))
         if attempts:
             self.note(place, attempts, True)
             self.ended(place, len(attempts))
@@ -211,10 +211,10 @@ class Requests:
         return await self.runs[program.hash]
 
     async def _submit(self, program: Program) -> tuple[Outcome, ...]:
-        known = self.bench.archive.outcomes(program, self.input_hashes)
+        known = self.context.archive.outcomes(program, self.input_hashes)
         if known is not None:
             return known
-        return tuple(await self.bench.executor.submit(program.source, self.inputs, ENTRY_POINT))
+        return tuple(await self.context.executor.submit(program.source, self.inputs, ENTRY_POINT))
 
 
 def _position(attempt: Attempt) -> int:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 from soar.archive.export import attempt_row, to_pandas
 from soar.archive.reader import Archive
-from soar.archive.records import Judge
+from soar.archive.records import Evaluator
 from soar.core.custom import value_of
 from soar.evolution.config import SearchConfig
 from soar.evolution.scan import Scan
@@ -154,8 +154,8 @@ class SearchResult:
     @property
     def line(self) -> list[Attempt]:
         """How the best attempt was found: all it descends from, parents before children, and itself last."""
-        judge = Judge(self.task, self._config.rules)
-        return ancestors(self.best, lambda key: self._archive.find(judge, key)) if self.best else []
+        evaluator = Evaluator(self.task, self._config.rules)
+        return ancestors(self.best, lambda key: self._archive.find(evaluator, key)) if self.best else []
 
     @cached_property
     def hits(self) -> list[bool | None]:

@@ -28,7 +28,7 @@ class Candidate(Protocol):
         ...
 
 
-class Entry(NamedTuple):
+class PoolMember(NamedTuple):
     """What the pools of a search keep of an attempt: the rest is in the archive, thousands of times larger."""
 
     key: str
@@ -50,7 +50,7 @@ class Selector(Protocol):
         """
         ...
 
-    def asked(self, keys: Sequence[str], n: int) -> None:
+    def on_request(self, keys: Sequence[str], n: int) -> None:
         """Take note that `n` completions are requested which refine the attempts with these keys."""
         ...
 
@@ -76,7 +76,7 @@ class Rex:
         h = np.fromiter((attempt.train_accuracy for attempt in pool), float, len(pool))
         return (pool[int(thetas(h, self._counts(pool), self.c, rng).argmax())],)
 
-    def asked(self, keys: Sequence[str], n: int) -> None:
+    def on_request(self, keys: Sequence[str], n: int) -> None:
         """Take note that `n` completions are requested which refine the attempts with these keys."""
         for key in keys:
             self._asked[key] = self._asked.get(key, 0) + n

@@ -14,7 +14,7 @@ class _Waiting(NamedTuple):
     turn: asyncio.Future[None]
 
 
-class Places:
+class RequestScheduler:
     """A bound on the requests and completions under way.
 
     Refinements of an island follow one another, so towards the end of a search the islands with most of them to come

@@ -22,7 +22,7 @@ class Uniform:
         refuse_empty(pool)
         return (pool[int(rng.integers(len(pool)))],)
 
-    def asked(self, keys: Sequence[str], n: int) -> None:
+    def on_request(self, keys: Sequence[str], n: int) -> None:
         """What was asked before plays no part."""
 
 
@@ -35,7 +35,7 @@ class Best:
         most = max(attempt.train_accuracy for attempt in pool)
         return Uniform().select([attempt for attempt in pool if attempt.train_accuracy == most], rng)
 
-    def asked(self, keys: Sequence[str], n: int) -> None:
+    def on_request(self, keys: Sequence[str], n: int) -> None:
         """What was asked before plays no part."""
 
 

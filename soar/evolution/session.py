@@ -14,16 +14,16 @@ from typing import TYPE_CHECKING, Any
 
 from soar.archive.writer import ArchiveWriter
 from soar.core.errors import expect, expect_path
-from soar.core.incidents import told_to
+from soar.core.incidents import collect_incidents
 from soar.core.terminal import notify
-from soar.evolution.client import Asker
+from soar.evolution.client import ModelClient
 from soar.evolution.config import ConfigError, SearchConfig
 from soar.evolution.cost import worst_case, worst_case_text
 from soar.evolution.engine import run_engine
 from soar.evolution.few_shot import find_pool, freeze
 from soar.evolution.plan import make_plan, sampling
 from soar.evolution.progress import Progress, Snapshot
-from soar.evolution.requests import Bench
+from soar.evolution.requests import SearchContext
 from soar.evolution.results import SearchResults
 from soar.evolution.run_folder import RunFolder
 from soar.evolution.stopping import Stopper, checked_stopper
@@ -61,8 +61,8 @@ def run_session(
         if stop is not None:
             checked_stopper(stop).check(opened)
         asked, config = config, config.suited_to(opened.capabilities)
-        asker = Asker(opened, config.concurrency)
-        plan = make_plan(wanted, asker, config)
+        client = ModelClient(opened, config.concurrency)
+        plan = make_plan(wanted, client, config)
         if trained is not None:
             trained.check(opened.name, [one.label for one in plan.prompt_sets.values()])
         pool = find_pool(folder, config, wanted)
@@ -80,16 +80,16 @@ def run_session(
             note("search resumed", f"with {at_hand} completions at hand")
         if raised:
             note("budget raised", raised)
-        stack.enter_context(told_to(note))
+        stack.enter_context(collect_incidents(note))
         drawn = [sampling(config, prompt_set) for prompt_set in plan.prompt_sets.values()]
-        for kind, meaning in asker.missing(plan.prompt_sets.values(), drawn).items():
+        for kind, meaning in client.missing(plan.prompt_sets.values(), drawn).items():
             notify(f"{kind}: {meaning}")
             folder.log({"missing": kind, "detail": meaning})
         if asked.stop_when_solved is None and config.enough is not None:
             notify(f"asks no further for a task once {config.enough} programs solve its examples (stop_when_solved)")
         if opened.capabilities.prices is not None:
-            notify(worst_case_text(worst_case(plan, asker, config), opened.capabilities.prices))
-        yield from run_engine(plan, Bench(asker, runs, archive, config, progress, pool), folder)
+            notify(worst_case_text(worst_case(plan, client, config), opened.capabilities.prices))
+        yield from run_engine(plan, SearchContext(client, runs, archive, config, progress, pool), folder)
     results = SearchResults(folder, wanted, config, plan.skipped, progress.stopped, keep=temporary)
     yield replace(progress.snapshot(), results=results)
 

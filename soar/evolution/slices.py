@@ -7,7 +7,7 @@ from contextlib import closing
 from itertools import compress
 from typing import Any, cast
 
-from soar.evolution.client import Asker
+from soar.evolution.client import ModelClient
 from soar.models.base import LanguageModel, Prompt
 from soar.programs.program import Attempt, Program
 from soar.prompts.prompt_set import PromptSet, load_prompt_set
@@ -49,8 +49,8 @@ def readable(tasks: Mapping[str, Task], model: LanguageModel) -> TaskSet:
 
 def fitting(prompts: Sequence[Prompt], prompt_set: PromptSet, model: LanguageModel) -> list[bool]:
     """Return which prompts leave room in a model's window for a program; all, where lengths or window are not known."""
-    asker = Asker(model, None)
-    return [length is None for length in asker.overlong(prompts, prompt_set.settings.max_tokens)]
+    client = ModelClient(model, None)
+    return [length is None for length in client.overlong(prompts, prompt_set.settings.max_tokens)]
 
 
 def refinement_prompt(task: Task, prompt_set: PromptSet) -> Prompt:

@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import NamedTuple
 
-from soar.archive.records import Judge, request_key
+from soar.archive.records import Evaluator, request_key
 from soar.core.seeding import keyed_rng
 from soar.evolution.flow import Flow, refining_ahead
-from soar.evolution.prompt_builder import Showing, Shown
-from soar.evolution.requests import Bench, Place, Recorded, Requests
-from soar.evolution.rex import Entry, Selector
+from soar.evolution.prompt_builder import PromptBuilder, RenderedPrompt
+from soar.evolution.requests import Place, Recorded, Requests, SearchContext
+from soar.evolution.rex import PoolMember, Selector
 from soar.evolution.selection import make_selector
 from soar.evolution.solved import SolvedSteps
 from soar.models.base import Prompt, Sampling
@@ -49,29 +49,29 @@ class Done(NamedTuple):
     """What a search keeps of a request: how many attempts solve all examples, and what can be refined."""
 
     solved: int
-    entries: list[Entry]
+    members: list[PoolMember]
 
 
 @dataclass(slots=True)
 class TaskSearch:
-    """One task on the bench, for one round of the budget. Sees no test output: `task` must not have any.
+    """One task on the context, for one round of the budget. Sees no test output: `task` must not have any.
 
     Attributes:
         refinements: what the task may have made by the end of this round, those of earlier rounds included.
         drawing: how replies are drawn.
-        counted: per island (None: sampling) the requests that `Bench.progress` knows of; goes from round to round.
+        counted: per island (None: sampling) the requests that the progress knows of; goes from round to round.
         completions, best, solving: see `soar.evolution.budget.TaskState`.
     """
 
     task: Task
     prompt_set: PromptSet
     drawing: Sampling
-    bench: Bench
+    context: SearchContext
     prompt: Prompt
     refinements: int
     counted: dict[int | None, int]
-    judge: Judge = field(init=False)
-    showing: Showing = field(init=False)
+    evaluator: Evaluator = field(init=False)
+    prompt_builder: PromptBuilder = field(init=False)
     requests: Requests = field(init=False)
     group: asyncio.TaskGroup = field(default_factory=asyncio.TaskGroup)
     completions: int = 0
@@ -86,20 +86,28 @@ class TaskSearch:
 
         Returns whether it is spent: False where the search was stopped before.
         """
-        bench, config = self.bench, self.bench.config
-        self.judge = Judge(self.task, config.rules)
-        self.showing = Showing(
-            self.task, self.prompt_set, self.prompt, bench.progress.dropped.get(self.task.id, 0),
-            bench.asker, self.drawing.max_tokens, config.drop_examples, bench.few_shot,
+        context, config = self.context, self.context.config
+        self.evaluator = Evaluator(self.task, config.rules)
+        self.prompt_builder = PromptBuilder(
+            self.task, self.prompt_set, self.prompt, context.progress.dropped.get(self.task.id, 0),
+            context.client, self.drawing.max_tokens, config.drop_examples, context.few_shot,
         )  # fmt: skip
-        able = bench.asker.model.capabilities
+        able = context.client.model.capabilities
         self.flow = None if able.n or able.seed else Flow()
-        begun = bench.archive.begun(self.task.content_hash, config.iteration)
+        begun = context.archive.begun(self.task.content_hash, config.iteration)
         self.requests = Requests(
-            bench, self.task, self.prompt_set, self.drawing, self.judge, begun, self._note, self._ended, self._enough
+            context,
+            self.task,
+            self.prompt_set,
+            self.drawing,
+            self.evaluator,
+            begun,
+            self._note,
+            self._ended,
+            self._enough,
         )
         if config.enough is not None:
-            self.at_hand = sum(_solved(bench.archive.replay(self.judge, key)) for key in begun)
+            self.at_hand = sum(_solved(context.archive.replay(self.evaluator, key)) for key in begun)
         async with self.group as group:
             samples = await self._sample()
             if samples is None:
@@ -115,9 +123,9 @@ class TaskSearch:
         Request i starts when those up to i - ahead are done and have not met early stop: which requests there are
         depends on their results, never on their timing.
         """
-        config = self.bench.config
+        config = self.context.config
         requests: list[asyncio.Task[Done | None]] = []
-        ahead = SAMPLING_AHEAD if config.enough is None or not self.bench.asker.model.capabilities.n else 1
+        ahead = SAMPLING_AHEAD if config.enough is None or not self.context.client.model.capabilities.n else 1
         wanted = config.early_stop if config.enough is None else min(config.early_stop, config.enough)
         solved = 0
         size = config.samples_per_request or self.prompt_set.settings.samples_per_request
@@ -141,21 +149,21 @@ class TaskSearch:
         whole = [one for one in done if one is not None]
         if len(whole) < len(done):
             return None
-        return Done(sum(one.solved for one in whole), [entry for one in whole for entry in one.entries])
+        return Done(sum(one.solved for one in whole), [member for one in whole for member in one.members])
 
     async def _sample_once(self, place: Place, n: int) -> Done | None:
         known = self.requests.recorded(place)
         if known is not None and known.whole:
             return _done(known.attempts)
-        shown = self.showing.sampling(keyed_rng(*self.requests.key(place), "few-shot"))
-        chain = self.refinements + self.bench.config.samples  # all refinements wait for the samples
+        shown = self.prompt_builder.sampling(keyed_rng(*self.requests.key(place), "few-shot"))
+        chain = self.refinements + self.context.config.samples  # all refinements wait for the samples
         return _done(await self.requests.fill(place, n, (), shown, chain, known))
 
     async def _refine(self, island: int, samples: Done, steps: SolvedSteps) -> bool:
         """Refine what the island's own selector picks; its children join its own pool. False where it was stopped."""
-        config = self.bench.config
+        config = self.context.config
         selector = make_selector(config.selector, config.rex_c)
-        pool = list(samples.entries)
+        pool = list(samples.members)
         requests: list[asyncio.Task[Done | None]] = []
         size = config.refinements_per_request
         ahead = refining_ahead(config.refinements, config.islands, size)
@@ -167,13 +175,13 @@ class TaskSearch:
                 await self.flow.most(island, asked, size // LATE_REFINEMENTS)
                 if _left(requests):
                     break
-                pool, solved = self.flow.entries[None] + self.flow.entries[island], self.flow.solved[island]
+                pool, solved = self.flow.members[None] + self.flow.members[island], self.flow.solved[island]
             elif step >= ahead:
                 earlier = await requests[step - ahead]
                 if earlier is None:
                     break
                 solved += earlier.solved
-                pool += earlier.entries
+                pool += earlier.members
                 known += 1
                 await steps.add(island, earlier.solved)
             if samples.solved + solved * config.islands >= config.early_stop:
@@ -190,23 +198,23 @@ class TaskSearch:
         return None not in done
 
     def _next(
-        self, place: Place, n: int, selector: Selector, pool: Sequence[Entry], chain: int
+        self, place: Place, n: int, selector: Selector, pool: Sequence[PoolMember], chain: int
     ) -> Coroutine[None, None, Done | None]:
         """Choose now what a request refines, and return what is then to be done."""
         known = self.requests.recorded(place)
         if known is not None:
-            selector.asked(known.parents, n)
+            selector.on_request(known.parents, n)
             if known.whole:
                 return _at_once(_done(known.attempts))
             parents, shown = known.parents, self._shown_again(place, known.parents)
         else:
             chosen, shown = self._choose(selector, pool, place)
             parents = tuple(parent.key for parent in chosen)
-            selector.asked(parents, n)
+            selector.on_request(parents, n)
         return self._filled(place, n, parents, shown, chain, known)
 
     async def _filled(
-        self, place: Place, n: int, parents: tuple[str, ...], shown: Shown, chain: int, known: Recorded | None
+        self, place: Place, n: int, parents: tuple[str, ...], shown: RenderedPrompt, chain: int, known: Recorded | None
     ) -> Done | None:
         return _done(await self.requests.fill(place, n, parents, shown, chain, known))
 
@@ -214,15 +222,17 @@ class TaskSearch:
         """Whether enough attempts of all islands solve all examples: of those before a step, or at all (`Requests`)."""
         if self.requests.cut():
             return True
-        if not self.bench.asker.model.capabilities.n:
+        if not self.context.client.model.capabilities.n:
             return False
-        return samples.solved + await steps.before(step) >= (self.bench.config.enough or 0)
+        return samples.solved + await steps.before(step) >= (self.context.config.enough or 0)
 
     def _enough(self) -> bool:
-        wanted = self.bench.config.enough
+        wanted = self.context.config.enough
         return wanted is not None and max(self.solving, self.at_hand) >= wanted
 
-    def _choose(self, selector: Selector, pool: Sequence[Entry], place: Place) -> tuple[tuple[Entry, ...], Shown]:
+    def _choose(
+        self, selector: Selector, pool: Sequence[PoolMember], place: Place
+    ) -> tuple[tuple[PoolMember, ...], RenderedPrompt]:
         """Return the parents of a step and their prompt; where nothing can be refined, none and the sampling prompt.
 
         A choice whose prompt is too long for the model's window is put aside for this step, and another one made; so
@@ -233,22 +243,22 @@ class TaskSearch:
         candidates = list(pool)
         while candidates:
             parents = selector.select(candidates, rng)
-            attempts = [self.bench.archive.find(self.judge, parent.key) for parent in parents]
+            attempts = [self.context.archive.find(self.evaluator, parent.key) for parent in parents]
             if len(attempts) == 2 and attempts[0].program == attempts[1].program:
                 candidates.remove(parents[1])
                 continue
-            shown = self.showing.refining(attempts, keyed_rng(*key, "few-shot"))
+            shown = self.prompt_builder.refining(attempts, keyed_rng(*key, "few-shot"))
             if shown is not None:
                 return parents, shown
-            candidates = [entry for entry in candidates if entry not in parents]
-        return (), self.showing.sampling(keyed_rng(*key, "few-shot"))
+            candidates = [member for member in candidates if member not in parents]
+        return (), self.prompt_builder.sampling(keyed_rng(*key, "few-shot"))
 
-    def _shown_again(self, place: Place, parents: Sequence[str]) -> Shown:
+    def _shown_again(self, place: Place, parents: Sequence[str]) -> RenderedPrompt:
         """Return the prompt of a request that was begun before, with the parents that it had."""
         rng = keyed_rng(*self.requests.key(place), "few-shot")
-        attempts = [self.bench.archive.find(self.judge, parent) for parent in parents]
-        shown = self.showing.refining(attempts, rng) if attempts else None
-        return shown or self.showing.sampling(rng)
+        attempts = [self.context.archive.find(self.evaluator, parent) for parent in parents]
+        shown = self.prompt_builder.refining(attempts, rng) if attempts else None
+        return shown or self.prompt_builder.sampling(rng)
 
     def _ended(self, place: Place, completions: int) -> None:
         if self.flow is not None:
@@ -264,7 +274,7 @@ class TaskSearch:
             self.flow.note(place.island, attempts, _solved(attempts))
         counted = self.counted.get(place.island, 0)
         if new or place.step >= counted:
-            self.bench.progress.add(self.task.id, attempts, new)
+            self.context.progress.add(self.task.id, attempts, new)
             if place.island is not None:
                 self.counted[place.island] = max(counted, place.step + 1)
 
@@ -281,7 +291,7 @@ async def _at_once(done: Done | None) -> Done | None:
 def _done(attempts: Sequence[Attempt] | None) -> Done | None:
     if attempts is None:
         return None
-    return Done(_solved(attempts), [Entry(o.key, o.train_accuracy, o.solved) for o in attempts if o.refinable])
+    return Done(_solved(attempts), [PoolMember(o.key, o.train_accuracy, o.solved) for o in attempts if o.refinable])
 
 
 def _solved(attempts: Sequence[Attempt]) -> int:

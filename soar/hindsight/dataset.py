@@ -20,7 +20,7 @@ from soar.core.terminal import in_terminal
 from soar.evolution.results import SearchResults
 from soar.hindsight.relabel import Renderers
 from soar.hindsight.report import HindsightReport
-from soar.hindsight.rows import BY_VOTE, Choice, Maker
+from soar.hindsight.rows import BY_VOTE, RowBuilder, RowConfig
 from soar.hindsight.scan import Source, best_known
 from soar.hindsight.selection import REFINEMENTS, SELECTIONS, HindsightSelection, RefinementSelection, Selection
 from soar.models.base import LanguageModel
@@ -100,7 +100,7 @@ def make_dataset(
     _check(chosen_by, refinement, per_task, augment, test_time)
     if isinstance(embedder, str):
         embedder = load_embedder(embedder)
-    choice = Choice(
+    choice = RowConfig(
         chosen_by, refinement, per_task, augment, move_inputs, simplify, embedder, threshold, test_time, seed
     )
     report = HindsightReport(choice.to_json() | {"iteration": iteration})
@@ -109,8 +109,10 @@ def make_dataset(
         sandbox = stack.enter_context(Sandbox(limits=sources[0].limits)) if augment or move_inputs or simplify else None
         tasks = [one.without_test_outputs() if test_time else one for one in tasks_of(sources)]
         grids = [one for one in tasks if one.is_grid] if augment else []
-        maker = Maker(sources, grids, choice, report, Renderers(sources, model, stack, report.unmeasured), sandbox)
-        rows = (row for task in _shown(tasks, progress) for row in maker.rows(task))
+        builder = RowBuilder(
+            sources, grids, choice, report, Renderers(sources, model, stack, report.unmeasured), sandbox
+        )
+        rows = (row for task in _shown(tasks, progress) for row in builder.rows(task))
         return _written(rows), report
 
 

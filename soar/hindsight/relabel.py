@@ -9,7 +9,7 @@ from typing import Any
 
 from soar.archive.records import as_grids, hashes, task_inputs
 from soar.core.seeding import keyed_rng
-from soar.evolution.client import Asker
+from soar.evolution.client import ModelClient
 from soar.evolution.plan import fitting_prompt, sampling
 from soar.hindsight.scan import Source
 from soar.hindsight.symmetry import Symmetry
@@ -95,21 +95,21 @@ class Renderer:
     Attributes:
         prompt_set: of the search.
         max_tokens: longest reply, for which there must be room in the model's window.
-        asker: knows the model's window and tokens; None: everything fits.
+        client: knows the model's window and tokens; None: everything fits.
         drop_examples: whether the search leaves examples out of a prompt that is too long.
     """
 
     prompt_set: PromptSet
     max_tokens: int
-    asker: Asker | None
+    client: ModelClient | None
     drop_examples: bool
 
     def render(self, task: Task, parents: Sequence[Attempt] = ()) -> tuple[Prompt, int] | None:
         """Return the prompt and how many examples it leaves out; None where it does not fit."""
-        if self.asker is not None and self.drop_examples:
-            return fitting_prompt(self.prompt_set, task, parents, self.asker, self.max_tokens)
+        if self.client is not None and self.drop_examples:
+            return fitting_prompt(self.prompt_set, task, parents, self.client, self.max_tokens)
         prompt = self.prompt_set.render(task, parents)
-        fits = self.asker is None or self.asker.overlong([prompt], self.max_tokens) == [None]
+        fits = self.client is None or self.client.overlong([prompt], self.max_tokens) == [None]
         return (prompt, 0) if fits else None
 
 
@@ -131,7 +131,7 @@ class Renderers:
     unmeasured: list[str]
     known: dict[tuple[int, str, int, str], Renderer] = field(default_factory=dict)
     labels: dict[tuple[int, str], dict[int, str]] = field(default_factory=dict)  # of prompt sets, by run and task
-    askers: dict[str, Asker | None] = field(default_factory=dict)
+    askers: dict[str, ModelClient | None] = field(default_factory=dict)
 
     def of(self, index: int, attempt: Attempt) -> Renderer:
         """Return the renderer for an attempt of the run with this index.
@@ -153,11 +153,11 @@ class Renderers:
                     f"prompt set {prompt_set.name} has changed since the search in {source.folder.path} used it, so "
                     "the rows would not be what the model is asked: restore its files, or search again"
                 )
-            asker, limit = self._asker(attempt.model), sampling(config, prompt_set).max_tokens
-            self.known[key] = Renderer(prompt_set, limit, asker, config.drop_examples)
+            client, limit = self._asker(attempt.model), sampling(config, prompt_set).max_tokens
+            self.known[key] = Renderer(prompt_set, limit, client, config.drop_examples)
         return self.known[key]
 
-    def _asker(self, name: str) -> Asker | None:
+    def _asker(self, name: str) -> ModelClient | None:
         if self.model is not None:
             name = self.model if isinstance(self.model, str) else self.model.name
         if name not in self.askers:
@@ -166,7 +166,7 @@ class Renderers:
                 self.unmeasured.append(name)
         return self.askers[name]
 
-    def _opened(self, name: str) -> Asker | None:
+    def _opened(self, name: str) -> ModelClient | None:
         if self.model is None and name.partition(":")[0] != "mini":
             return None
         if self.model is None or isinstance(self.model, str):
@@ -175,4 +175,4 @@ class Renderers:
         else:
             model = self.model
         known = model.capabilities.context_length is not None and model.count_tokens([]) is not None
-        return Asker(model, None) if known else None
+        return ModelClient(model, None) if known else None

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from soar.archive.records import Judge, as_grids, task_inputs
+from soar.archive.records import Evaluator, as_grids, task_inputs
 from soar.core.custom import label_of
 from soar.core.seeding import keyed_rng
 from soar.hindsight.relabel import Renderers, labelled, order_of, relabel, reorder
@@ -37,7 +37,7 @@ BY_VOTE = {"greedy-diverse": "by the vote, and diverse", "correct-only": "by the
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class RowConfig:
     """What rows are wanted; see `make_dataset`."""
 
     selection: Selection | HindsightSelection
@@ -84,7 +84,7 @@ class Choice:
 
 
 @dataclass(slots=True)
-class Maker:
+class RowBuilder:
     """Makes the rows of one task after another.
 
     Attributes:
@@ -98,7 +98,7 @@ class Maker:
 
     sources: Sequence[Source]
     grids: Sequence[Task]
-    choice: Choice
+    choice: RowConfig
     report: HindsightReport
     renderers: Renderers
     sandbox: Sandbox | None
@@ -229,8 +229,8 @@ class Maker:
     def _refine_row(self, task: Task, step: Refinement) -> Row | None:
         index, number = step.place
         archive = self.sources[index].archive
-        attempt, judge = archive.attempt(task, number), Judge(task)
-        parents = [archive.find(judge, key) for key in attempt.parents]
+        attempt, evaluator = archive.attempt(task, number), Evaluator(task)
+        parents = [archive.find(evaluator, key) for key in attempt.parents]
         row = self._row(index, task, attempt, step.child, parents)
         return row and row | {"parent_accuracy": step.parent_accuracy, "bin": step.bin}
 

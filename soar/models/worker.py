@@ -17,7 +17,7 @@ from typing import Any
 
 from multiprocess.connection import Connection
 
-from soar.core.incidents import report
+from soar.core.incidents import record_incident
 from soar.models.base import ModelError
 
 RETRIES = 2
@@ -54,7 +54,7 @@ class Worker:
                 if answer is not None:
                     break
                 self._stop()
-                report("model process restarted", f"the process of {self.target} died on {method}")
+                record_incident("model process restarted", f"the process of {self.target} died on {method}")
             else:
                 raise ModelError(
                     f"the process of {self.target} died {1 + RETRIES} times on {method}; is there memory enough?"

@@ -18,7 +18,7 @@ from types import TracebackType
 from typing import Literal, Self
 
 from soar.core.errors import SoarError
-from soar.core.incidents import report
+from soar.core.incidents import record_incident
 from soar.core.process import available_cores
 from soar.sandbox.encoding import Value, encode
 from soar.sandbox.handle import TroubleError, ZygoteHandle
@@ -240,7 +240,7 @@ class _Crew:
                 causes.append(str(error))
                 self._discard(index)
                 if not self.closed:
-                    report("sandbox worker replaced", str(error))
+                    record_incident("sandbox worker replaced", str(error))
                 time.sleep(_PAUSE_SECONDS * (len(causes) - 1))
         raise SandboxError(f"the sandbox failed {_TRIES} times to run a program: {'; '.join(causes)}")
 

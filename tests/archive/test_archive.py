@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from soar.archive.reader import Archive, ArchiveError
-from soar.archive.records import Judge, Record, Request, hashes, task_inputs
+from soar.archive.records import Evaluator, Record, Request, hashes, task_inputs
 from soar.archive.schema import SCHEMA_VERSION
 from soar.archive.writer import ArchiveWriter
 from soar.models.base import Completion
@@ -75,8 +75,8 @@ def test_what_is_recorded_is_read(archive: ArchiveWriter) -> None:
     }  # fmt: skip
     assert archive.tasks() == {TASK.content_hash: TASK.id}
     assert archive.begun(TASK.content_hash, 0) == {"0/sample/-/0": 3, "0/refine/2/0": 1}
-    assert archive.replay(Judge(TASK), "0/sample/-/0") == [right, nothing, half]
-    assert archive.replay(Judge(TASK), "0/sample/-/1") == []
+    assert archive.replay(Evaluator(TASK), "0/sample/-/0") == [right, nothing, half]
+    assert archive.replay(Evaluator(TASK), "0/sample/-/1") == []
 
 
 def test_attempts_come_in_order_and_by_iteration(archive: ArchiveWriter) -> None:
@@ -243,10 +243,10 @@ def test_costs_are_summed_by_task_and_round(archive: ArchiveWriter) -> None:
 
 def test_an_attempt_is_found_by_its_key(archive: ArchiveWriter) -> None:
     archive.record(request(), 1, INPUTS, RECORDS)
-    found = archive.find(Judge(TASK), "0/sample/-/0/2")
+    found = archive.find(Evaluator(TASK), "0/sample/-/0/2")
     assert found.program == Program("b") and found.key == "0/sample/-/0/2"
     with pytest.raises(KeyError):
-        archive.find(Judge(TASK), "0/sample/-/0/3")
+        archive.find(Evaluator(TASK), "0/sample/-/0/3")
 
 
 READS = """

@@ -30,7 +30,7 @@ class Latest:
     def select(self, pool: Sequence[Any], rng: np.random.Generator) -> tuple[Any, ...]:
         return (pool[-min(self.back, len(pool))],)
 
-    def asked(self, keys: Sequence[str], n: int) -> None: ...
+    def on_request(self, keys: Sequence[str], n: int) -> None: ...
 
 
 class FirstTask:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import soar
-from soar.core.incidents import report, told_to
+from soar.core.incidents import collect_incidents, record_incident
 from soar.evolution.api import search_iter
 from soar.evolution.results import load_run
 from soar.evolution.run_folder import RunFolder
@@ -39,7 +39,7 @@ def test_a_lost_sandbox_worker_is_reported_and_nothing_is_lost(tmp_path: Path) -
 def test_a_model_process_that_is_started_again_is_reported() -> None:
     told: list[tuple[str, str]] = []
     worker = Worker("builtins:dict", {"a": 1})
-    with told_to(lambda kind, detail: told.append((kind, detail))):
+    with collect_incidents(lambda kind, detail: told.append((kind, detail))):
         assert worker.call("get", "a") == 1
         assert worker.process is not None
         worker.process.kill()
@@ -57,7 +57,7 @@ def test_a_resumed_search_and_a_raised_budget_are_reported(tmp_path: Path) -> No
 
 
 def test_events_nobody_waits_for_are_logged(caplog: pytest.LogCaptureFixture) -> None:
-    report("sandbox worker replaced", "it ended")
+    record_incident("sandbox worker replaced", "it ended")
     assert caplog.record_tuples == [("soar.core.incidents", logging.WARNING, "sandbox worker replaced: it ended")]
 
 

@@ -23,8 +23,8 @@ def chance_of_first(a: tuple[float, float], b: tuple[float, float]) -> float:
 def test_the_draws_follow_the_beta_law(h: tuple[float, float], n: tuple[int, int]) -> None:
     pool = [attempt("a", h[0]), attempt("b", h[1])]
     rex = Rex(c=20)
-    rex.asked(["a"], n[0])
-    rex.asked(["b"], n[1])
+    rex.on_request(["a"], n[0])
+    rex.on_request(["b"], n[1])
     rng = np.random.default_rng(0)
     draws = 4000
     first = sum(rex.select(pool, rng)[0].key == "a" for _ in range(draws))
@@ -35,11 +35,11 @@ def test_the_draws_follow_the_beta_law(h: tuple[float, float], n: tuple[int, int
 def test_what_was_asked_often_gives_way() -> None:
     pool = [attempt("a", 0.5), attempt("b", 0.5)]
     rex = Rex()
-    rex.asked(["a"], 400)
+    rex.on_request(["a"], 400)
     rng = np.random.default_rng(0)
     assert sum(rex.select(pool, rng)[0].key == "a" for _ in range(200)) == 0
-    rex.asked(["b"], 4)
-    rex.asked(["b"], 4)
+    rex.on_request(["b"], 4)
+    rex.on_request(["b"], 4)
     assert rex.metrics() == {"parents": 2, "asked": 408, "most_asked": 400}
 
 

@@ -5,17 +5,17 @@ from collections.abc import Sequence
 
 import pytest
 
-from soar.evolution.scheduler import Places
+from soar.evolution.scheduler import RequestScheduler
 
 
-async def hold(places: Places, name: str, chain: int, order: list[str]) -> None:
+async def hold(places: RequestScheduler, name: str, chain: int, order: list[str]) -> None:
     async with places.place(chain):
         order.append(name)
         await asyncio.sleep(0)
 
 
 async def served(chains: Sequence[int], longest_first: bool) -> list[str]:
-    places, order = Places(1), list[str]()
+    places, order = RequestScheduler(1), list[str]()
     places.longest_first = longest_first
     async with asyncio.TaskGroup() as group:
         for number, chain in enumerate(chains):
@@ -33,7 +33,7 @@ def test_the_shortest_or_the_longest_chain_goes_first(longest_first: bool, order
 
 def test_no_place_is_lost_when_waiting_is_cancelled() -> None:
     async def scene() -> list[str]:
-        places, order = Places(2), list[str]()
+        places, order = RequestScheduler(2), list[str]()
         for moment in range(6):
             tasks = [asyncio.create_task(hold(places, str(i), i, order)) for i in range(6)]
             for _ in range(moment):

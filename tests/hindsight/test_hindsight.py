@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 import soar
-from soar.archive.records import Judge, prompt_hash
+from soar.archive.records import Evaluator, prompt_hash
 from soar.cli.main import app
 from soar.evolution.config import ConfigError
 from soar.evolution.results import load_run
@@ -271,7 +271,7 @@ def test_minis_rows_have_the_tokens_of_its_search(tmp_path: Path) -> None:
     for attempt in results[task.id].attempts:
         if attempt.parents:
             with soar.Archive(tmp_path / "run") as archive:
-                prompt = prompts.render(task, [archive.find(Judge(task), key) for key in attempt.parents])
+                prompt = prompts.render(task, [archive.find(Evaluator(task), key) for key in attempt.parents])
             searched = [number for part in model._encode(prompt) for number in part]
             row = Prompt(prompt.messages, prompt.prefill)  # what a row keeps of it
             assert model._encode(row)[0] + model._encode(row)[1] == searched

@@ -21,7 +21,7 @@ from urllib.request import getproxies_environment
 
 import httpx2
 
-from soar.core.incidents import report
+from soar.core.incidents import record_incident
 from soar.models.base import ModelError
 from soar.models.openai.addresses import DEFAULT_PORTS, is_loopback
 
@@ -125,9 +125,11 @@ def tell_who_reads(url: str, key: str | None) -> None:
         return
     if (chosen := proxy_for(url)) is not None:
         read = "prompts and the key" if key else "prompts"
-        report("proxy can read", f"{read}: {url} is asked through {chosen}; NO_PROXY names whom to ask directly")
+        record_incident(
+            "proxy can read", f"{read}: {url} is asked through {chosen}; NO_PROXY names whom to ask directly"
+        )
     if key:
-        report("key sent unencrypted", f"{url} is not https")
+        record_incident("key sent unencrypted", f"{url} is not https")
 
 
 def _spared(server: httpx2.URL, no_proxy: str) -> bool:

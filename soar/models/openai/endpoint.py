@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 
 import httpx2
 
-from soar.core.incidents import report
+from soar.core.incidents import record_incident
 from soar.models.base import ModelError
 from soar.models.openai.addresses import checked_url
 from soar.models.openai.clients import checked_key, make_client, proxy_for, without_key
@@ -182,7 +182,7 @@ class Endpoint:
             if failures > retries or waited + pause > self.limits.patience:
                 message = f"{self.url}/{path} could not answer, after {tries} tries: {again}. {HINT}"
                 raise NoAnswerError(message, again.status)
-            report("request sent again", f"{self.url}/{path}: {again}")
+            record_incident("request sent again", f"{self.url}/{path}: {again}")
             if again.busy:  # all others would be told the same
                 self._paused_until = max(self._paused_until, time.monotonic() + pause)
             else:

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from soar.core.incidents import report
+from soar.core.incidents import record_incident
 from soar.core.seeding import keyed_seed
 from soar.models.base import Capabilities, Completion, ModelError, Prompt, Reply, Sampling
 from soar.models.openai.addresses import checked_url, split_name
@@ -149,7 +149,7 @@ class OpenAIModel:
         except RefusedError as error:
             if not error.said.too_long:
                 raise
-            report("prompt too long for the server", str(error))
+            record_incident("prompt too long for the server", str(error))
             return Reply((Completion("", 0, "length"),) * n, estimated_tokens(prompt.text), self._cost([]))
         completions = tuple(completion for answer in answers for completion in answer.completions)
         read = sum(answer.usage.prompt for answer in answers)
@@ -179,7 +179,7 @@ class OpenAIModel:
         if not self.dialect.temperature:
             self._say("temperature not sent", f"{self.name} draws tokens in its own way")
         for reason in answer.unusual:
-            report("reply ended in an unusual way", f"{self.name} gave the finish reason {reason}")
+            record_incident("reply ended in an unusual way", f"{self.name} gave the finish reason {reason}")
         return answer
 
     def _cost(self, usages: Sequence[Usage]) -> float | None:
@@ -190,7 +190,7 @@ class OpenAIModel:
     def _say(self, kind: str, detail: str) -> None:
         if kind not in self._said:
             self._said.add(kind)
-            report(kind, detail)
+            record_incident(kind, detail)
 
     def count_tokens(self, prompts: Sequence[Prompt]) -> list[int]:
         """Return about how long each prompt is: no tokenizer is at hand."""

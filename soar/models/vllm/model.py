@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from soar.core.hints import install
-from soar.core.incidents import report
+from soar.core.incidents import record_incident
 from soar.models.base import Capabilities, ModelError, Prompt, Reply, Sampling, prompt_set_of
 from soar.models.openai.addresses import checked_url
 from soar.models.openai.clients import tell_who_reads
@@ -248,7 +248,7 @@ class VllmModel:
             if self.restarts == RESTARTS:
                 raise self.server.failure(f"died {1 + RESTARTS} times")
             self.restarts += 1
-            report("model process restarted", str(self.server.failure("died")))
+            record_incident("model process restarted", str(self.server.failure("died")))
             self._start(self.adapter_path)
             return True
 
