@@ -44,9 +44,10 @@ def main(
     """Measure what is missing; write the tables."""
     cells = Cells("domains")
     for number, seed in () if only_report else WORLDS[:worlds]:
-        measure(cells, number, seed)
+        halves = (soar.load_tasks(f"gym/domain-{number}/{half}")[:TASKS] for half in ("train", "held-out"))
+        measure(cells, RUNS / f"domain-{number}-{seed}", *halves, seed)
     for name in SETS:
-        put(f"domains, {name}", ["", "worlds", *COLUMNS.values()], rows(cells, name))
+        put(f"domains, {name}", ["", "worlds", *COLUMNS.values()], rows(cells, name, [seed for _, seed in WORLDS]))
 
 
 def arms(name: str) -> dict[str, str]:
@@ -59,12 +60,10 @@ def arms(name: str) -> dict[str, str]:
     }
 
 
-def measure(cells: Cells, number: int, seed: int) -> None:
+def measure(cells: Cells, run: Path, searched: soar.TaskSet, held_out: soar.TaskSet, seed: int) -> None:
     """Run the loop of one world where a cell is missing."""
-    run = RUNS / f"domain-{number}-{seed}"
     files: dict[str, str] = {arm: file for name in SETS for arm, file in arms(name).items()}
     if not all(cells.get(arm, seed) for arm in files):
-        searched, held_out = (soar.load_tasks(f"gym/domain-{number}/{half}")[:TASKS] for half in ("train", "held-out"))
         soar.iterate(
             searched, held_out=held_out, run=run, iterations=ITERATIONS, seed=seed, held_out_every=True, control=True,
             progress=True, **BUDGET,
@@ -73,10 +72,10 @@ def measure(cells: Cells, number: int, seed: int) -> None:
         cells.measure(arm, seed, loop_cell(Path(run) / file))
 
 
-def rows(cells: Cells, name: str) -> list[list[str]]:
+def rows(cells: Cells, name: str, seeds: list[int]) -> list[list[str]]:
     """The table of a set: figures over all worlds together, with differences from the first search."""
     found = cells.arms()
-    complete = [seed for _, seed in WORLDS if all(seed in found.get(arm, {}) for arm in arms(name))]
+    complete = [seed for seed in seeds if all(seed in found.get(arm, {}) for arm in arms(name))]
     if not complete:
         return []
     together = {arm: joined([found[arm][seed] for seed in complete]) for arm in arms(name)}
