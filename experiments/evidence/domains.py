@@ -44,8 +44,8 @@ def main(
     """Measure what is missing; write the tables."""
     cells = Cells("domains")
     for number, seed in () if only_report else WORLDS[:worlds]:
-        halves = (soar.load_tasks(f"gym/domain-{number}/{half}")[:TASKS] for half in ("train", "held-out"))
-        measure(cells, RUNS / f"domain-{number}-{seed}", *halves, seed)
+        searched, held_out = (soar.load_tasks(f"gym/domain-{number}/{half}")[:TASKS] for half in ("train", "held-out"))
+        measure(cells, RUNS / f"domain-{number}-{seed}", searched, held_out, seed)
     for name in SETS:
         put(f"domains, {name}", ["", "worlds", *COLUMNS.values()], rows(cells, name, [seed for _, seed in WORLDS]))
 
