@@ -15,6 +15,7 @@ from soar.hindsight.scan import Source
 from soar.hindsight.symmetry import Symmetry
 from soar.models import open_model
 from soar.models.base import LanguageModel, Prompt
+from soar.models.spec import ModelSpec
 from soar.programs.parsing.replies import ENTRY_POINT
 from soar.programs.program import Attempt, Program
 from soar.prompts.prompt_set import PromptError, PromptSet, load_prompt_set
@@ -167,7 +168,7 @@ class Renderers:
         return self.askers[name]
 
     def _opened(self, name: str) -> ModelClient | None:
-        if self.model is None and name.partition(":")[0] != "mini":
+        if self.model is None and ModelSpec.of(name).kind != "mini":
             return None
         if self.model is None or isinstance(self.model, str):
             model = open_model(name)

@@ -110,8 +110,7 @@ class RowBuilder:
         report.tasks += 1
         report.rows_per_task.setdefault(task.id, 0)
         report.unknown_tests += any(example.output is None for example in task.test)
-        rng = keyed_rng(choice.seed, task.content_hash, "hindsight")
-        chosen = self._candidates(found, rng)
+        chosen = self._candidates(found, keyed_rng(choice.seed, task.content_hash, "sampling rows"))
         moving = choice.move_inputs and task.is_grid
         for candidate in chosen:
             if candidate.solves or not moving:
@@ -119,7 +118,7 @@ class RowBuilder:
         moved = [one for one in chosen if not one.solves] if moving else []
         yield from self._variants(task, [one for one in chosen if one.solves], moved)
         if not choice.test_time:
-            for step in self._steps(found, rng):
+            for step in self._steps(found, keyed_rng(choice.seed, task.content_hash, "refinement rows")):
                 yield from self._counted(self._refine_row(task, step))
 
     def _candidates(self, found: Found, rng: np.random.Generator) -> list[Candidate]:

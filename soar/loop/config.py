@@ -15,6 +15,7 @@ from soar.core.errors import SoarError, expect
 from soar.core.options import Options
 from soar.evolution.config import SearchConfig
 from soar.evolution.run_folder import RunFolder
+from soar.models.spec import ModelSpec
 from soar.tasks.given import TaskSource, as_tasks
 from soar.tasks.sets import Overlap, TaskSet, drop_overlap, overlap
 from soar.tasks.task import Task, canonical_json
@@ -94,7 +95,7 @@ class LoopConfig(SearchConfig):
             ConfigError: an option is unknown or out of range.
         """
         given = options.get("hindsight", {})
-        if model.partition(":")[0] == "mini" and isinstance(given, Mapping):
+        if ModelSpec.of(model).kind == "mini" and isinstance(given, Mapping):
             options = {"continued": True, **options, "hindsight": MINI_ROWS | dict(given)}
         return cls.of(options)
 

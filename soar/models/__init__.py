@@ -6,6 +6,7 @@ import difflib
 from pathlib import Path
 
 from soar.models.base import Capabilities, Completion, LanguageModel, Message, ModelError, Prompt, Reply, Sampling
+from soar.models.spec import ModelSpec
 
 __all__ = [
     "Capabilities",
@@ -34,7 +35,7 @@ def open_model(name: str, settings: str | Path | None = None) -> LanguageModel:
     Raises:
         ModelError: the name has another form, a package is missing, or the model cannot be loaded or reached.
     """
-    kind, colon, source = name.partition(":")
+    kind, source = ModelSpec.of(name)
     if settings is not None and kind != "openai":
         raise ModelError(f"model '{name}' reads no settings file: only openai: does")
     if name == "mini" or (kind == "mini" and source):
@@ -53,7 +54,7 @@ def open_model(name: str, settings: str | Path | None = None) -> LanguageModel:
         from soar.models.openai.model import OpenAIModel, load_settings
 
         return OpenAIModel(source, settings=None if settings is None else load_settings(settings))
-    near = difflib.get_close_matches(kind + colon, KINDS, n=1)
+    near = difflib.get_close_matches(kind if source is None else f"{kind}:", KINDS, n=1)
     hint = f" Did you mean '{near[0]}'?" if near else ""
     known = "'mini', 'mini:FOLDER', 'hf:NAME_OR_FOLDER', 'vllm:NAME_OR_FOLDER' or 'openai:MODEL[@URL]'"
     raise ModelError(f"no model '{name}': give {known}.{hint}")

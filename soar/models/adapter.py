@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from soar.core.errors import SoarError, expect_path
 from soar.core.files import write_whole
+from soar.models.spec import ModelSpec
 
 if TYPE_CHECKING:
     pass
@@ -128,7 +129,7 @@ def base_source(model: str) -> str:
     Raises:
         AdapterError: it is no model that adapters can be trained for.
     """
-    kind, _, source = model.partition(":")
+    kind, source = ModelSpec.of(model)
     if kind == "mini":
         return source or str(Path(__file__).parent / "mini" / "weights")
     if kind in ("hf", "vllm") and source:

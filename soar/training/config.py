@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from soar.core.errors import SoarError
 from soar.core.options import Options
+from soar.models.spec import ModelSpec
 
 PROJECTIONS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 
@@ -89,7 +90,7 @@ class TrainingConfig(Options):
 
     def check_model(self, model: str) -> None:
         """Raise TrainingError where what is trained could not be served: before anything is spent on it."""
-        if self.full and model.partition(":")[0] == "vllm":
+        if self.full and ModelSpec.of(model).kind == "vllm":
             raise TrainingError(
                 f"a vLLM server loads LoRA matrices, not whole weights: give a rank, such as 64, or hf: for {model}"
             )
@@ -101,5 +102,5 @@ class TrainingConfig(Options):
         Raises:
             TrainingError: an option is unknown or out of range.
         """
-        usual = MINI if model.partition(":")[0] == "mini" else {}
+        usual = MINI if ModelSpec.of(model).kind == "mini" else {}
         return cls.of({**usual, **changes})

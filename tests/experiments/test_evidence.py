@@ -16,7 +16,8 @@ from soar.evaluation import Evaluation, evaluate
 from soar.tasks.sets import overlap
 
 ROOT = Path(__file__).parents[2]
-SCRIPTS = ("learning", "rows", "refiners", "selection", "budgets", "policies", "votes", "losses", "domains", "arc", "mini")
+PARTS = "learning rows refiners selection budgets policies votes losses domains arc mini"
+SCRIPTS = tuple(PARTS.split())
 
 
 @pytest.fixture
