@@ -62,6 +62,9 @@ def search(
         float | None,
         typer.Option(help="Let numbers differ by so much, relative above 1 (0: 2 is 2.0); tasks of grids stay exact."),
     ] = None,
+    simplify: Annotated[
+        bool, typer.Option("--simplify", help="Show the best program without what changes nothing at its inputs.")
+    ] = False,
     drop_examples: Annotated[
         bool, typer.Option("--drop-examples", help="Show fewer examples where a prompt is too long, instead of none.")
     ] = False,
@@ -116,6 +119,7 @@ def search(
         "stop_when_solved": stop_when_solved,
         "prompt_set": prompt_set,
         "tolerance": tolerance,
+        "simplify": simplify,
         "drop_examples": drop_examples,
         "few_shot": few_shot,
         "max_tokens": reply_tokens,

@@ -68,6 +68,8 @@ class SearchConfig(Options):
             of the same run the one before), or FOLDER:ITERATION. Frozen when first used, see `soar.evolution.few_shot`.
         iteration: round of the loop, from 0.
         rules: eligibility rules that count (appendix F; default all), see `soar.programs.rules`.
+        simplify: show the best program of a task without what changes nothing at its inputs; the archive keeps what was
+            written, and nothing else changes.
         tolerance: by how much numbers may differ in tasks that are not about grids and name no tolerance of their own,
             see `soar.tasks.task.matches`; None: answers must be exact, types included.
     """
@@ -99,6 +101,7 @@ class SearchConfig(Options):
     few_shot: str | None = None
     iteration: int = Field(0, ge=0)
     rules: tuple[Rule, ...] = RULES
+    simplify: bool = False
     tolerance: float | None = Field(None, ge=0, allow_inf_nan=False)
 
     @property

@@ -11,14 +11,16 @@ from typing import TYPE_CHECKING, Any, overload
 
 from soar.archive.export import attempt_row, to_pandas
 from soar.archive.reader import Archive
-from soar.archive.records import Evaluator
+from soar.archive.records import Evaluator, task_inputs
 from soar.core.custom import value_of
 from soar.evolution.config import SearchConfig
 from soar.evolution.scan import Scan
-from soar.evolution.wording import Line, cut_warning
+from soar.evolution.wording import Line, cut_warning, describe, source_of
 from soar.programs.lineage import ancestors
-from soar.programs.program import Attempt
+from soar.programs.program import Attempt, Program
+from soar.programs.simplify import simplify
 from soar.programs.voting import Prediction, Vote, Weighting, vote
+from soar.sandbox import Sandbox
 from soar.tasks.task import Task
 
 if TYPE_CHECKING:
@@ -151,6 +153,20 @@ class SearchResult:
         first = self.attempts[0] if len(self.attempts) else None
         return first if first is not None and first.program is not None else None
 
+    @cached_property
+    def simplified(self) -> Program | None:
+        """The best program without what changes nothing at this task's inputs; None where no reply held a program."""
+        if self.best is None or self.best.program is None:
+            return None
+        with Sandbox(workers=1, limits=self._config.limits) as sandbox:
+            return simplify([(self.best.program, task_inputs(self.task))], sandbox)[0]
+
+    @property
+    def _shown(self) -> str:
+        """Source of the best program as it is shown."""
+        program = self.simplified if self._config.simplify else self.best and self.best.program
+        return program.source if program else ""
+
     @property
     def line(self) -> list[Attempt]:
         """How the best attempt was found: all it descends from, parents before children, and itself last."""
@@ -236,7 +252,9 @@ class SearchResult:
             "predictions": [asdict(prediction) for prediction in self.predictions],
             "hits": self.hits,
             "solved": self.solved,
-            "best": best and {"key": best.key, "train_accuracy": best.train_accuracy, "source": _source(best)},
+            "best": best
+            and {"key": best.key, "train_accuracy": best.train_accuracy, "source": source_of(best)}
+            | ({"simplified": self._shown} if self._config.simplify else {}),
             "stats": stats,
         }
 
@@ -267,7 +285,7 @@ class SearchResult:
         parts += [f"prediction {i} (weight {p.weight:g}, {p.count} attempts): {list(p.outputs)}"
                   for i, p in enumerate(self.predictions, 1)]  # fmt: skip
         if self.best is not None:
-            parts.append(f"{_describe(self.best)}:\n{_source(self.best)}")
+            parts.append(f"{describe(self.best)}:\n{self._shown}")
         return "\n".join(parts)
 
     def __rich__(self) -> RenderableType:
@@ -282,8 +300,8 @@ class SearchResult:
         if warning := cut_warning(self.cut, self.stats.completions):
             parts.append(Text(warning, style="yellow"))
         if self.best is not None:
-            parts.append(Text(_describe(self.best), style="dim"))
-            parts.append(Syntax(_source(self.best), "python", background_color="default"))
+            parts.append(Text(describe(self.best), style="dim"))
+            parts.append(Syntax(self._shown, "python", background_color="default"))
         return Group(*parts)
 
     def _repr_html_(self) -> str:
@@ -292,17 +310,5 @@ class SearchResult:
         html = task_to_html(self.task, [prediction.outputs for prediction in self.predictions])
         html += f"<p><b>{escape(self.summary)}</b></p>"
         if self.best is not None:
-            html += f"<p>{escape(_describe(self.best))}</p><pre>{escape(_source(self.best))}</pre>"
+            html += f"<p>{escape(describe(self.best))}</p><pre>{escape(self._shown)}</pre>"
         return html
-
-
-def _source(attempt: Attempt) -> str:
-    return attempt.program.source if attempt.program else ""
-
-
-def _describe(attempt: Attempt) -> str:
-    right = sum(outcome.status == "ok" for outcome in attempt.train)
-    how = f"refined from {', '.join(attempt.parents)}" if attempt.parents else "sampled"
-    rules = f"; not eligible: {', '.join(attempt.broken_rules)}" if attempt.broken_rules else ""
-    share = f"{attempt.train_accuracy:.0%} of the examples right, {right} of {len(attempt.train)} with an output"
-    return f"Best program ({attempt.key}, {how}): {share}{rules}"

@@ -21,7 +21,7 @@ from soar.tasks.task import Task
 # `stop_when_solved` may change how many there are, as a stopper does.
 BUDGETS = ("samples", "refinements")
 # `few_shot` is a path; what lies there is frozen, and compared by its hash.
-FREE = ("workers", "concurrency", "vote_c", "vote_weight", "few_shot", "stop_when_solved")
+FREE = ("workers", "concurrency", "vote_c", "vote_weight", "few_shot", "stop_when_solved", "simplify")
 
 
 Description: TypeAlias = tuple[dict[str, Any], dict[str, Task]]  # rounds as in config.json, tasks
