@@ -10,9 +10,7 @@ import pytest
 import soar
 from tests.search_support import TASKS
 
-BLOATED = "def transform(grid):\n    x = 3\n    y = [row[:] for row in grid]\n    if x == 4:\n        return x\n    return y"  # noqa: E501
-    "def transform(grid):\n    x = 3\n    y = [row[:] for row in grid]\n    if x == 4:\n        return x\n    return y"
-)
+BLOATED = "def transform(grid):\n    x = 3\n    y = grid[:]\n    if x == 4:\n        return 1\n    return y"
 OPTIONS = {"samples": 2, "refinements": 0, "workers": 1, "progress": False}
 
 
