@@ -9,6 +9,7 @@ from pydantic import Field
 
 from soar.core.custom import Custom, name_or
 from soar.core.errors import SoarError
+from soar.core.manifest import may
 from soar.core.options import Options
 from soar.evolution.selection import SelectorName
 from soar.programs.rules import RULES, Rule
@@ -76,32 +77,34 @@ class SearchConfig(Options):
 
     error: ClassVar[type[SoarError]] = ConfigError
 
-    samples: int = Field(64, ge=0)
-    refinements: int = Field(64, ge=0)
+    samples: int = Field(64, ge=0, json_schema_extra=may("grow"))
+    refinements: int = Field(64, ge=0, json_schema_extra=may("grow"))
     budget: Annotated[Literal["fixed", "adaptive"] | Custom, *name_or("grant", ("fixed", "adaptive"))] = "fixed"
     seed: int = 0
     samples_per_request: int | None = Field(None, ge=1)
     refinements_per_request: int = Field(4, ge=1)
     islands: int = Field(4, ge=1)
     early_stop: int = Field(100, ge=1)
-    stop_when_solved: int | None = Field(None, ge=0)
+    stop_when_solved: int | None = Field(None, ge=0, json_schema_extra=may("change"))
     selector: Annotated[SelectorName | Custom, *name_or("select", get_args(SelectorName))] = "rex"
     rex_c: float = Field(20, ge=0)
-    vote_c: float = Field(1000, ge=0)
-    vote_weight: Annotated[Weighting | Custom, *name_or("weigh", get_args(Weighting))] = "sum"
+    vote_c: float = Field(1000, ge=0, json_schema_extra=may("change"))
+    vote_weight: Annotated[Weighting | Custom, *name_or("weigh", get_args(Weighting))] = Field(
+        "sum", json_schema_extra=may("change")
+    )
     temperature: float | None = Field(None, ge=0)
     min_p: float = Field(0.05, ge=0, le=1)
     max_tokens: int | None = Field(None, ge=1)
     seconds: float = Field(2.0, gt=0)
     memory_mb: int = Field(1024, ge=64)
-    workers: int | None = Field(None, ge=1)
-    concurrency: int | None = Field(None, ge=1)
+    workers: int | None = Field(None, ge=1, json_schema_extra=may("change"))
+    concurrency: int | None = Field(None, ge=1, json_schema_extra=may("change"))
     prompt_set: str | None = None
     drop_examples: bool = False
-    few_shot: str | None = None
+    few_shot: str | None = Field(None, json_schema_extra=may("change"))  # what lies there is compared by its hash
     iteration: int = Field(0, ge=0)
     rules: tuple[Rule, ...] = RULES
-    simplify: bool = False
+    simplify: bool = Field(False, json_schema_extra=may("change"))
     tolerance: float | None = Field(None, ge=0, allow_inf_nan=False)
 
     @property

@@ -12,16 +12,14 @@ from typing import Any, TypeAlias
 
 from soar.core.custom import label_of
 from soar.core.files import write_whole
+from soar.core.manifest import Manifest, rules_of
 from soar.evolution.config import ConfigError, SearchConfig
 from soar.models.base import LanguageModel
 from soar.prompts.prompt_set import PromptSet
 from soar.tasks.task import Task
 
-# These may differ when a run is reopened: the first two may grow, the others change neither programs nor outcomes;
-# `stop_when_solved` may change how many there are, as a stopper does.
-BUDGETS = ("samples", "refinements")
-# `few_shot` is a path; what lies there is frozen, and compared by its hash.
-FREE = ("workers", "concurrency", "vote_c", "vote_weight", "few_shot", "stop_when_solved", "simplify")
+SHOWN = "few_shot (hash of the solved tasks)"
+BUDGETS = tuple(name for name, rule in rules_of(SearchConfig).items() if rule == "grow")
 
 
 Description: TypeAlias = tuple[dict[str, Any], dict[str, Task]]  # rounds as in config.json, tasks
@@ -137,10 +135,12 @@ class RunFolder:
     def _joined_tasks(self, tasks: Mapping[str, Task]) -> dict[str, Task]:
         known = self.tasks()
         for id, task in tasks.items():
-            if id in known and known[id].tolerance != task.tolerance:
-                raise self._changed(f"tolerance of task {id}", known[id].tolerance, task.tolerance)
-            if id in known and known[id].content_hash != task.content_hash:
-                raise self._changed(f"content of task {id}", known[id].content_hash, task.content_hash)
+            if id in known:
+                before, now = (
+                    {f"tolerance of task {id}": one.tolerance, f"content of task {id}": one.content_hash}
+                    for one in (known[id], task)
+                )
+                self._manifest.check(before, now)
         return known | dict(tasks)
 
     def log(self, line: Mapping[str, Any]) -> None:
@@ -160,29 +160,15 @@ class RunFolder:
         return [json.loads(line) for line in lines if line.startswith("{") and line.endswith("}")]
 
     def _check(self, old: dict[str, Any], new: dict[str, Any]) -> None:
-        for field in ("model", "adapter", "prompt_set"):
-            if old[field] != new[field]:
-                raise self._changed(field, old[field], new[field])
-        if old.get("few_shot") != new.get("few_shot"):
-            raise self._changed("few_shot (hash of the solved tasks)", old.get("few_shot"), new.get("few_shot"))
-        if old.get("executor") != new.get("executor"):
-            raise self._changed("executor", old.get("executor"), new.get("executor"))
-        for name, digest in new["prompt_set_hashes"].items():
-            before = old["prompt_set_hashes"].get(name, digest)
-            if before != digest:
-                raise self._changed(f"prompt set {name} (hash of its files)", before, digest)
-        usual = SearchConfig.of({}).model_dump(mode="json")  # what an option was before it existed
-        for field, value in new["options"].items():
-            before = old["options"].get(field, usual[field])
-            if field in BUDGETS and value < before:
-                raise ConfigError(f"{self.path}: {field} was {before} and is now {value}: a budget can only be raised")
-            if field not in BUDGETS + FREE and before != value:
-                raise self._changed(field, before, value)
+        fields = ("model", "adapter", "prompt_set", "few_shot", "executor")
+        hashes = {name: old["prompt_set_hashes"].get(name, hash) for name, hash in new["prompt_set_hashes"].items()}
+        self._manifest.check(_named(old, fields, hashes), _named(new, fields, new["prompt_set_hashes"]))
+        usual = SearchConfig.of({}).model_dump(mode="json")
+        self._manifest.check(old["options"], new["options"], usual)
 
-    def _changed(self, field: str, old: object, new: object) -> ConfigError:
-        return ConfigError(
-            f"{self.path}: {field} was {old!r} and is now {new!r}: go on with the old value, or use another run folder"
-        )
+    @property
+    def _manifest(self) -> Manifest:
+        return Manifest(self.path, ConfigError, rules_of(SearchConfig) | {SHOWN: "stay"})
 
     def read(self, file: str) -> dict[str, Any]:
         """Return what a JSON file of the run holds; nothing where there is none.
@@ -202,3 +188,10 @@ class RunFolder:
     def write(self, file: str, content: Mapping[str, Any]) -> None:
         """Write a JSON file, whole or not at all: a kill leaves the old one."""
         write_whole(self.path / file, json.dumps(content, indent=None if file == "tasks.json" else 1))
+
+
+def _named(entry: dict[str, Any], fields: tuple[str, ...], hashes: dict[str, str]) -> dict[str, Any]:
+    """The claims of an iteration beside its options, as they are called in messages."""
+    claims = {name: entry.get(name) for name in fields}
+    claims[SHOWN] = claims.pop("few_shot")
+    return claims | {f"prompt set {name} (hash of its files)": hash for name, hash in hashes.items()}

@@ -12,6 +12,7 @@ from pydantic import Field
 
 from soar.core.custom import Custom, name_or
 from soar.core.errors import SoarError, expect
+from soar.core.manifest import Manifest, May, may, rules_of
 from soar.core.options import Options
 from soar.evolution.config import SearchConfig
 from soar.evolution.run_folder import RunFolder
@@ -80,10 +81,10 @@ class LoopConfig(SearchConfig):
         hindsight: see `HindsightConfig`.
     """
 
-    iterations: int = Field(4, ge=0)
-    ttt: int = Field(0, ge=0)
+    iterations: int = Field(4, ge=0, json_schema_extra=may("grow"))
+    ttt: int = Field(0, ge=0, json_schema_extra=may("grow"))
     held_out_every: bool = False
-    control: bool = False
+    control: bool = Field(False, json_schema_extra=may("change"))  # it changes nothing that is there
     continued: bool = False
     hindsight: HindsightConfig = Field(default_factory=lambda: HindsightConfig.model_validate({}))
 
@@ -232,24 +233,17 @@ class LoopFolder:
         folder.write("loop.json", new)
 
     def _check(self, old: dict[str, Any], new: dict[str, Any]) -> None:
-        known = LoopConfig.of({}).model_dump(mode="json") | old if old else new  # an option younger than the folder
-        for name, value in new.items():
-            before = known.get(name, value)
-            if before == value or (before is None and name in LATER) or name in SWITCHES or name == "dropped":
-                continue
-            if name in GROWING and value > before and (name == "ttt" or not self.pooled.exists()):
-                continue
-            why = "rows of all rounds were pooled already: " if name in GROWING and value > before else ""
-            raise LoopError(
-                f"{self.path}: {name} was {before!r} and is now {value!r}: {why}go on with the old value, or use "
-                "another run folder"
-            )
+        usual = LoopConfig.of({}).model_dump(mode="json") if old else new
+        rules: dict[str, May] = {**rules_of(LoopConfig), **dict.fromkeys(SearchConfig.model_fields, "stay"), **RULES}
+        pooled = self.pooled.exists() and new["iterations"] > old.get("iterations", 0)
+        if old and pooled:
+            why = "rows of all rounds were pooled already"
+            raise Manifest(self.path, LoopError, rules).changed("iterations", old["iterations"], new["iterations"], why)
+        Manifest(self.path, LoopError, rules).check(old, new, usual)
 
 
 SETS = tuple(one.name for one in fields(Sets) if one.name != "dropped")
-LATER = ("held_out tasks", "target tasks")
-SWITCHES = ("control",)  # may come later: they change nothing that is there
-GROWING = ("iterations", "ttt")
+RULES: dict[str, May] = {"held_out tasks": "come", "target tasks": "come", "dropped": "change", "simplify": "change"}
 
 
 def loop_rows(runs: Sequence[Path]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from soar.core.files import whole, write_whole
+from soar.core.manifest import Manifest
 from soar.models.adapter import RECORD, Adapter
 from soar.training.config import TrainingError
 
@@ -86,9 +87,4 @@ def last_checkpoint(folder: Path) -> Path | None:
 
 def _check(folder: Path, old: dict[str, Any], new: dict[str, Any]) -> None:
     flat_old, flat_new = ({**one, **one["options"]} for one in (old, new))
-    for field in flat_new.keys() - {"options"}:
-        if flat_old.get(field) != flat_new[field]:
-            raise TrainingError(
-                f"{folder}: {field} was {flat_old.get(field)!r} and is now {flat_new[field]!r}: "
-                "go on with the old value, or use another folder"
-            )
+    Manifest(folder, TrainingError, {"options": "change"}).check(flat_old, flat_new)
