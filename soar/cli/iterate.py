@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from soar.cli.config_file import HELP as CONFIG
+from soar.cli.config_file import with_file
+
 if TYPE_CHECKING:
     from soar.tasks.sets import TaskSet
 
@@ -14,6 +17,7 @@ DOMAIN, SLICE = "gym/domain-8", 100  # 5 to 7 are kept for reports
 
 
 def iterate(
+    ctx: typer.Context,
     iterations: Annotated[
         int, typer.Option("--iters", "--iterations", help="Rounds of search and training; a last search follows.")
     ] = 4,
@@ -40,6 +44,7 @@ def iterate(
     run: Annotated[
         Path, typer.Option(help="Folder of all that is made; the same command goes on where it was killed.")
     ] = Path("runs/demo"),
+    config: Annotated[Path | None, typer.Option(help=f"{CONFIG} Those of rows in a table [hindsight].")] = None,
     samples: Annotated[int, typer.Option(help="Programs drawn independently, per task and round.")] = 32,
     refinements: Annotated[int, typer.Option(help="Programs drawn as refinements, per task and round.")] = 8,
     per_task: Annotated[
@@ -145,6 +150,7 @@ def iterate(
     }  # fmt: skip
     if continued is not None:
         options["continued"] = continued
+    options = with_file(ctx, config, options, {}, own=("hindsight",))
     searched, aside = _sets(tasks, limit, held_out, held_out_limit)
     try:
         report = run_loop(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import os
 import sys
 from contextlib import closing
@@ -21,7 +22,6 @@ from soar.cli.train import train
 from soar.core.errors import SoarError
 
 app = typer.Typer(
-    help="Search for programs that explain a few input-output examples, with a language model, and learn from them.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
@@ -32,6 +32,21 @@ app.command()(show)
 _EVALUATING = (evaluation.evaluate, evaluation.compare, evaluation.vote, evaluation.submit, evaluation.score)
 for _command in (*_EVALUATING, dataset, train, iterate):
     app.command()(_command)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"soar {importlib.metadata.version('soar-search')}")
+        raise typer.Exit
+
+
+@app.callback()
+def common(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", callback=_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Search for programs that explain a few input-output examples, with a language model, and learn from them."""
 
 
 @app.command()

@@ -11,17 +11,21 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from soar.cli.naming import MODELS, SETS, SETTINGS, Vote, find_tasks, is_task
+from soar.cli.config_file import HELP as CONFIG
+from soar.cli.config_file import with_file
+from soar.cli.naming import MODELS, SETS, SETTINGS, Vote, each, find_tasks, is_task
 
 if TYPE_CHECKING:
     from soar.evolution.stopping import Stopper
+    from soar.tasks.task import Task
 
 
 def search(
+    ctx: typer.Context,
     tasks: Annotated[
-        str,
+        list[str],
         typer.Argument(
-            metavar="TASK|SET", help=f"A task's id (3c9b0459), a set ({SETS}), a JSON or JSONL file, or a folder."
+            metavar="TASK|SET...", help=f"A task's id (3c9b0459), a set ({SETS}), a JSON or JSONL file, or a folder."
         ),
     ],
     model: Annotated[str, typer.Option(help=MODELS)] = "mini",
@@ -34,6 +38,16 @@ def search(
     refinements: Annotated[
         int, typer.Option(help="Programs drawn as refinements of earlier ones, for each task.")
     ] = 64,
+    config: Annotated[Path | None, typer.Option(help=CONFIG)] = None,
+    temperature: Annotated[
+        float | None, typer.Option(help="Of the model; without it, the prompt set's. 0: always the likeliest token.")
+    ] = None,
+    islands: Annotated[int, typer.Option(help="Separate lines of refinements for each task.")] = 4,
+    early_stop: Annotated[int, typer.Option(help="A phase of a task ends once so many programs solve it.")] = 100,
+    workers: Annotated[int | None, typer.Option(help="Processes that run programs; without it, one per core.")] = None,
+    concurrency: Annotated[
+        int | None, typer.Option(help="Completions under way at once; without it, what the model asks for.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="The same seed gives the same programs with the embedded model.")] = 0,
     run: Annotated[
         Path | None, typer.Option(help="Folder of the run; the same command goes on where it was killed.")
@@ -99,17 +113,24 @@ def search(
 ) -> None:
     """Search programs for one task or many, and vote over their predictions.
 
-    Examples: `soar search 3c9b0459` · `soar search arc-agi-1/training --run runs/first` · `soar search my.jsonl --json`
+    Examples: `soar search 3c9b0459 25ff71a9` · `soar search arc-agi-1/training --run runs/first` ·
+    `soar search my.jsonl --json`
     """
     from rich.console import Console
 
     from soar.evolution.api import search as search_tasks
     from soar.models import open_model
+    from soar.tasks.sets import TaskSet
 
-    found = find_tasks(tasks)
+    found = find_tasks(tasks[0]) if len(tasks) == 1 else TaskSet(_several(tasks), "tasks")
     if limit is not None and not is_task(found):
         found = found[:limit]  # type: ignore[index]
     options: dict[str, Any] = {
+        "temperature": temperature,
+        "islands": islands,
+        "early_stop": early_stop,
+        "workers": workers,
+        "concurrency": concurrency,
         "samples": samples,
         "refinements": refinements,
         "seed": seed,
@@ -124,6 +145,7 @@ def search(
         "few_shot": few_shot,
         "max_tokens": reply_tokens,
     }
+    options = with_file(ctx, config, options, {"vote_weight": "vote", "max_tokens": "reply_tokens"})
     stop = _stopper(max_programs, max_tokens, max_cost, max_seconds, stop_file)
     kept = f"what was found is in {run}: the same command goes on from there" if run else "no --run was given"
     try:
@@ -144,6 +166,12 @@ def search(
     if result.stopped is not None:
         typer.secho(f"soar: stopped: {result.stopped}; {kept}", fg="yellow", err=True)
         raise typer.Exit(130 if result.stopped == "Ctrl-C" else 0)
+
+
+def _several(names: list[str]) -> list[Task]:
+    """The tasks of several names, each once."""
+    found = [task for name in names for task in each(find_tasks(name))]
+    return list({(task.id, task.content_hash): task for task in found}.values())
 
 
 def _stopper(

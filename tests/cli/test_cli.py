@@ -171,3 +171,46 @@ def test_bad_input_is_one_message_and_status_2(arguments: tuple[str, ...], said:
     assert "Traceback" not in done.stderr
     assert done.stdout == ""
     assert not (tmp_path / "run").exists()
+
+
+def test_the_version_is_printed() -> None:
+    assert re.fullmatch(r"soar \d+\.\d+\.\d+\n", soar("--version").stdout)
+
+
+def test_several_tasks_are_searched_at_once(tmp_path: Path) -> None:
+    few = ("--samples", "4", "--refinements", "0", "--json")
+    done = soar("search", "3c9b0459", "25ff71a9", "3c9b0459", *few, folder=tmp_path)
+    assert list(json.loads(done.stdout)["results"]) == ["3c9b0459", "25ff71a9"]
+
+
+def test_options_come_from_a_file_and_the_command_line_counts_more(tmp_path: Path) -> None:
+    (tmp_path / "c.toml").write_text("islands = 2\nsamples = 4\nrefinements = 0\nvote_weight = 'best'\nrex_c = 5.0\n")
+    done = soar("search", "3c9b0459", "--config", "c.toml", "--samples", "8", "--run", "run", folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    made = json.loads((tmp_path / "run" / "config.json").read_text())["0"]["options"]
+    assert [made[name] for name in ("islands", "samples", "refinements", "vote_weight", "rex_c")] == [
+        2,
+        8,
+        0,
+        "best",
+        5,
+    ]
+
+
+@pytest.mark.parametrize(("content", "said"), [
+    ("islnds = 2", "unknown option 'islnds'; nearest: islands"), ("islands = 'x'", "islands: Input should be a valid"),
+    ("islands = ", "c.toml: no TOML"), ("[islands]\na = 1", "islands: Input should be a valid integer"),
+    ("seed = 0.5", "seed: Input should be a valid integer"),
+])  # fmt: skip
+def test_a_bad_file_of_options_is_named_in_a_line(tmp_path: Path, content: str, said: str) -> None:
+    (tmp_path / "c.toml").write_text(content)
+    for command in (("search", "3c9b0459"), ("iterate", "--run", "x")):
+        done = soar(*command, "--config", "c.toml", folder=tmp_path)
+        assert done.returncode == 2 and said in done.stderr and done.stderr.count("\n") == 1, done.stderr
+    assert soar("search", "3c9b0459", "--config", "none.toml", folder=tmp_path).returncode == 2
+
+
+def test_rows_of_a_loop_have_a_table_of_their_own(tmp_path: Path) -> None:
+    (tmp_path / "c.toml").write_text("[hindsight]\nselection = 'nosuch'\n")
+    done = soar("iterate", "--run", "x", "--config", "c.toml", folder=tmp_path)
+    assert done.returncode == 2 and "hindsight.selection: Input should be 'correct-only'" in done.stderr
