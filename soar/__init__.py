@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from soar.evaluation.submission import score_submission, submission
     from soar.evolution.api import search, search_iter
     from soar.evolution.config import ConfigError, SearchConfig
+    from soar.evolution.conformance import check_executor, check_model, check_selector
     from soar.evolution.plan import PromptTooLongError
     from soar.evolution.progress import Snapshot
     from soar.evolution.result import SearchResult
@@ -66,6 +67,9 @@ __all__ = [
     "TaskSet",
     "Tokens",
     "TrainingConfig",
+    "check_executor",
+    "check_model",
+    "check_selector",
     "compare",
     "drop_overlap",
     "evaluate",
@@ -99,6 +103,7 @@ _HOMES = {
     "soar.evaluation.submission": ["score_submission", "submission"],
     "soar.evolution.api": ["search", "search_iter"],
     "soar.evolution.config": ["ConfigError", "SearchConfig"],
+    "soar.evolution.conformance": ["check_executor", "check_model", "check_selector"],
     "soar.evolution.plan": ["PromptTooLongError"],
     "soar.evolution.progress": ["Snapshot"],
     "soar.evolution.result": ["SearchResult"],

@@ -62,7 +62,7 @@ class Here:
     async def submit(self, source: str, inputs: Sequence[Any], entry_point: str) -> Sequence[Outcome]:
         space: dict[str, Any] = {}
         exec(source, space)
-        return [Outcome("ok", json.loads(json.dumps(space[entry_point](value)))) for value in inputs]
+        return [Outcome("ok", space[entry_point](json.loads(json.dumps(value)))) for value in inputs]
 
 
 def searched(run: Path, **options: Any) -> soar.SearchResults:
