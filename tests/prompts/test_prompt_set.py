@@ -48,6 +48,27 @@ def test_a_refinement_prompt_begins_with_the_sampling_prompt(name: str) -> None:
     assert parent.program is not None and parent.program.source.strip() in refine.text
 
 
+@pytest.mark.parametrize("name", ["soar", "values", "crossover", "golden", "grids", "mini"])
+def test_prompts_are_what_they_were(name: str) -> None:
+    """A prompt that changes makes another model of every adapter: change the text in the folder golden only on purpose.
+
+    To write it anew: delete the file, and run this test twice.
+    """
+    task, parent = parents()["values" if name == "values" else "soar"]
+    prompts = load_prompt_set(name)
+    parts = {"sample": prompts.render(task), "refine": prompts.render(task, [parent] * prompts.settings.parents)}
+    text = "".join(
+        f"===== {part}, {message['role']}\n{message['content']}\n" for part in parts for message in parts[part].messages
+    )
+    text += f"===== prefill\n{parts['sample'].prefill}\n"
+    file = Path(__file__).parent / "golden" / f"{name}.txt"
+    if not file.exists():
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(text)
+        pytest.fail(f"{file} was not there and has been written: look at it, and run the test again")
+    assert text == file.read_text()
+
+
 def test_a_refinement_says_what_was_right_wrong_and_raised() -> None:
     task, parent = parents()["soar"]
     text = load_prompt_set("soar").render(task, [parent]).text
