@@ -10,12 +10,26 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 import soar
 from soar.models.mini import MiniModel
 from soar.models.scripted import ScriptedModel
 from tests.search_support import TASKS, script
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_process_is_left() -> Iterator[None]:
+    """Every process that a test starts is gone at the end; those of Python's own machinery aside."""
+    me = psutil.Process()
+    before = {child.pid for child in me.children(recursive=True)}
+    yield
+    left = [child for child in me.children(recursive=True) if child.pid not in before]
+    _, alive = psutil.wait_procs(left, timeout=5)
+    lines = [" ".join(child.cmdline())[:200] for child in alive if child.status() != psutil.STATUS_ZOMBIE]
+    mine = [line for line in lines if line and "resource_tracker" not in line and "_inductor" not in line]
+    assert not mine, f"left running: {mine}"
 
 
 @pytest.fixture(scope="session")
