@@ -25,4 +25,4 @@ def test_the_notebook_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     )
     pictures = [output for cell in cells for output in cell.outputs if "<svg" in str(output.get("data", ""))]
     assert len(pictures) >= 3  # the task, the result, what the task became in hindsight
-    assert (tmp_path / "runs/ten-tasks/iteration-0/adapter/soar.json").exists()
+    assert (tmp_path / "runs/thirty/iteration-0/adapter/soar.json").exists()
