@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
@@ -20,16 +21,26 @@ from tests.search_support import TASKS, script
 
 
 @pytest.fixture(scope="session", autouse=True)
-def no_process_is_left() -> Iterator[None]:
+def first_seen() -> Iterator[dict[int, str]]:
     """Every process that a test starts is gone at the end; those of Python's own machinery aside."""
-    me = psutil.Process()
-    before = {child.pid for child in me.children(recursive=True)}
-    yield
-    left = [child for child in me.children(recursive=True) if child.pid not in before]
+    me, seen = psutil.Process(), dict[int, str]()
+    seen |= {child.pid: "" for child in me.children(recursive=True)}
+    yield seen
+    gc.collect()  # what only a cycle holds is closed when it is collected
+    left = [child for child in me.children(recursive=True) if seen.get(child.pid, "no test")]
     _, alive = psutil.wait_procs(left, timeout=5)
-    lines = [" ".join(child.cmdline())[:200] for child in alive if child.status() != psutil.STATUS_ZOMBIE]
-    mine = [line for line in lines if line and "resource_tracker" not in line and "_inductor" not in line]
-    assert not mine, f"left running: {mine}"
+    lines = {child.pid: " ".join(child.cmdline())[:200] for child in alive if child.status() != psutil.STATUS_ZOMBIE}
+    own = ("resource_tracker", "_inductor")
+    mine = [(seen.get(pid), line) for pid, line in lines.items() if line and not any(name in line for name in own)]
+    assert not mine, f"left running, with the test after which each was first seen: {mine}"
+
+
+@pytest.fixture(autouse=True)
+def processes_of_a_test(first_seen: dict[int, str], request: pytest.FixtureRequest) -> Iterator[None]:
+    """Note the processes that are there after a test, so that one left behind can be traced to it."""
+    yield
+    for child in psutil.Process().children(recursive=True):
+        first_seen.setdefault(child.pid, request.node.nodeid)
 
 
 @pytest.fixture(scope="session")

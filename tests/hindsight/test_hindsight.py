@@ -7,6 +7,7 @@ import random
 import shutil
 import sqlite3
 from collections import Counter
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -66,6 +67,13 @@ def script(prompt: Prompt, place: int, rng: random.Random) -> str:
 @functools.cache
 def sandbox() -> Sandbox:
     return Sandbox(workers=1)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def sandbox_is_closed() -> Iterator[None]:
+    yield
+    sandbox().close()
+    sandbox.cache_clear()
 
 
 @pytest.fixture(scope="module")
@@ -245,7 +253,7 @@ def test_prompts_are_those_of_the_search(run: Path) -> None:
     compared = Counter()
     with soar.Archive(run) as archive:
         for task in TASKS.values():
-            attempts = {attempt.key: attempt for attempt in archive.attempts(task)}
+            attempts = {attempt.key: attempt for attempt in archive.attempts(Evaluator(task))}
             for key, attempt in attempts.items():
                 parents = [attempts[parent] for parent in attempt.parents]
                 if not parents and not (attempt.eligible and attempt.solves_examples):
@@ -381,7 +389,7 @@ def test_what_no_rule_guards_cannot_become_a_row(tmp_path: Path) -> None:
 def test_relabelling_needs_an_output_for_every_input(run: Path) -> None:
     with soar.Archive(run) as archive:
         task = TASKS["small"]
-        failed = next(one for one in archive.attempts(task) if one.program and one.train[0].status != "ok")
+        failed = next(one for one in archive.attempts(Evaluator(task)) if one.program and one.train[0].status != "ok")
         with pytest.raises(ValueError, match="without an output"):
             relabel(task, failed)
 
