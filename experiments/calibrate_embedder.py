@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 
 from soar.archive.reader import Archive
-from soar.archive.records import input_hash
+from soar.archive.records import Evaluator, input_hash
 from soar.evolution.run_folder import RunFolder
 from soar.programs.embedding import Embedder, load_embedder
 
@@ -67,7 +67,7 @@ def groups(runs: list[Path]) -> Iterator[list[str]]:
         with Archive(run) as archive:
             for task in RunFolder(run).tasks().values():
                 alike: dict[bytes, dict[str, None]] = defaultdict(dict)
-                for attempt in archive.attempts(task):
+                for attempt in archive.attempts(Evaluator(task)):
                     if attempt.eligible and attempt.program:
                         values = [outcome.value for outcome in (*attempt.train, *attempt.test)]
                         alike[input_hash(values)][attempt.program.source] = None

@@ -23,6 +23,7 @@ from watching import completions
 import soar
 from soar.archive.export import attempt_rows
 from soar.archive.reader import Archive
+from soar.archive.records import Evaluator
 from soar.evolution.results import load_run
 
 SEARCH = """
@@ -62,7 +63,7 @@ def everything(run: Path) -> tuple[list[dict[str, Any]], Any]:
     """All that a run holds but times: a row per completion, and the results."""
     results = load_run(run)
     with Archive(run) as archive:
-        rows = list(attempt_rows(archive, [result.task for result in results.values()]))
+        rows = list(attempt_rows(archive, [Evaluator(result.task) for result in results.values()]))
     return rows, results.to_json()
 
 

@@ -31,6 +31,7 @@ from watching import completions
 import soar
 from soar.archive.export import attempt_rows
 from soar.archive.reader import Archive
+from soar.archive.records import Evaluator
 from soar.evolution.results import load_run
 
 RAISES = 10  # about so many, if the machine is as fast all the time
@@ -64,7 +65,7 @@ def content(run: Path, tasks: int) -> object:
     results = load_run(run)
     ids = list(itertools.islice(results, tasks))
     with Archive(run) as archive:
-        rows = list(attempt_rows(archive, [results[id].task for id in ids]))
+        rows = list(attempt_rows(archive, [Evaluator(results[id].task) for id in ids]))
     return rows, [results[id].to_json() for id in ids]
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from soar.evaluation.submission import score_submission, submission
     from soar.evolution.api import search, search_iter
     from soar.evolution.config import ConfigError, SearchConfig
-    from soar.evolution.conformance import check_executor, check_model, check_selector
+    from soar.evolution.conformance import check_executor, check_model, check_operator, check_scorer, check_selector
     from soar.evolution.plan import PromptTooLongError
     from soar.evolution.progress import Snapshot
     from soar.evolution.result import SearchResult
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from soar.models.adapter import Adapter
     from soar.models.scripted import ScriptedModel
     from soar.programs.program import Attempt, Program
+    from soar.programs.scoring import Score
     from soar.programs.simplify import simplify
     from soar.programs.voting import Prediction, vote
     from soar.tasks.sets import TaskSet, drop_overlap, find_task, load_tasks, overlap
@@ -54,6 +55,7 @@ __all__ = [
     "Program",
     "Programs",
     "PromptTooLongError",
+    "Score",
     "ScriptedModel",
     "SearchConfig",
     "SearchResult",
@@ -69,6 +71,8 @@ __all__ = [
     "TrainingConfig",
     "check_executor",
     "check_model",
+    "check_operator",
+    "check_scorer",
     "check_selector",
     "compare",
     "drop_overlap",
@@ -103,7 +107,13 @@ _HOMES = {
     "soar.evaluation.submission": ["score_submission", "submission"],
     "soar.evolution.api": ["search", "search_iter"],
     "soar.evolution.config": ["ConfigError", "SearchConfig"],
-    "soar.evolution.conformance": ["check_executor", "check_model", "check_selector"],
+    "soar.evolution.conformance": [
+        "check_executor",
+        "check_model",
+        "check_operator",
+        "check_scorer",
+        "check_selector",
+    ],
     "soar.evolution.plan": ["PromptTooLongError"],
     "soar.evolution.progress": ["Snapshot"],
     "soar.evolution.result": ["SearchResult"],
@@ -117,6 +127,7 @@ _HOMES = {
     "soar.models.adapter": ["Adapter"],
     "soar.models.scripted": ["ScriptedModel"],
     "soar.programs.program": ["Attempt", "Program"],
+    "soar.programs.scoring": ["Score"],
     "soar.programs.simplify": ["simplify"],
     "soar.programs.voting": ["Prediction", "vote"],
     "soar.tasks.sets": ["TaskSet", "drop_overlap", "find_task", "load_tasks", "overlap"],

@@ -60,7 +60,7 @@ def attempt(
     return Attempt(
         key=key, task_id="t", task_hash="h", iteration=0, phase="sample", island=None, parents=(), model="m",
         adapter=None, program=Program(f"# {key}\n"), train=train, test=outcomes, train_accuracy=accuracy,
-        broken_rules=broken, pixel_accuracy=near,
+        broken_rules=broken, pixel_accuracy=near, fitness=accuracy,
     )  # fmt: skip
 
 
@@ -68,7 +68,7 @@ def content(run: Path) -> list[tuple[object, ...]]:
     """Everything in an archive but times and internal numbers, in a fixed order."""
     connection = sqlite3.connect(run / "archive.sqlite")
     attempts = """SELECT task_hash, key, parents, n, seed, prompt_hash, prompt_tokens, model, adapter, prompt_set,
-            position, reply, tokens, program.hash, parse_error
+            operator, position, reply, tokens, program.hash, parse_error
         FROM request JOIN completion ON request_id = request.id LEFT JOIN program ON program.id = program_id
         ORDER BY task_hash, key, position"""
     outcomes = """SELECT program.hash, input_hash, status, error, blob.hash

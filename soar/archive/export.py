@@ -6,32 +6,34 @@ import csv
 import importlib.util
 import itertools
 import json
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from soar.archive.reader import Archive
+from soar.archive.records import Evaluator
 from soar.core.errors import SoarError
 from soar.core.files import whole
 from soar.core.hints import install
 from soar.programs.program import Attempt
-from soar.programs.rules import RULES, Rule
 from soar.sandbox.outcome import Outcome
-from soar.tasks.task import Task, canonical_json, twins_of
+from soar.tasks.task import canonical_json, twins_of
 
 if TYPE_CHECKING:
     from datasets import Dataset
     from pandas import DataFrame
 
 ROWS_AT_ONCE = 5000  # rows in memory, and in a row group of the file
-_TEXTS = """key task_id task_hash phase model adapter source program_hash reply finish_reason parse_error"""
+_TEXTS = """key task_id task_hash phase operator model adapter source program_hash reply finish_reason parse_error"""
 _LISTS = """twins parents broken_rules train_statuses train_outputs train_errors
     test_statuses test_outputs test_errors"""
 COLUMNS = {
     **dict.fromkeys(_TEXTS.split(), "text"),
     **dict.fromkeys(("iteration", "island", "tokens"), "int"),
-    **dict.fromkeys(("logprob", "train_accuracy", "pixel_accuracy"), "float"),
+    **dict.fromkeys(("logprob", "train_accuracy", "pixel_accuracy", "fitness"), "float"),
     "eligible": "bool",
+    "token_ids": "list of int",
+    "token_logprobs": "list of float",
     "solved": "list of bool",
     **dict.fromkeys(_LISTS.split(), "list of text"),
 }  # column -> kind of its values
@@ -42,7 +44,7 @@ class ExportError(SoarError):
 
 
 def attempt_rows(
-    archive: Archive, tasks: Iterable[Task], iteration: int | None = None, rules: Collection[Rule] = RULES
+    archive: Archive, evaluators: Iterable[Evaluator], iteration: int | None = None
 ) -> Iterator[dict[str, Any]]:
     """Yield a row per completion, task by task, each task's in the order of their keys.
 
@@ -53,18 +55,18 @@ def attempt_rows(
     Tasks of equal content share their completions: the rows have the id of the first, and those of the others as
     `twins`.
     """
-    distinct, twins = twins_of({task.id: task for task in tasks})
+    by_id = {evaluator.task.id: evaluator for evaluator in evaluators}
+    distinct, twins = twins_of({id: evaluator.task for id, evaluator in by_id.items()})
     for task in distinct:
-        for attempt in archive.attempts(task, iteration, rules):
+        for attempt in archive.attempts(by_id[task.id], iteration):
             yield attempt_row(attempt) | {"twins": twins.get(task.id, [])}
 
 
 def write_rows(
     path: str | Path,
     archive: Archive,
-    tasks: Iterable[Task],
+    evaluators: Iterable[Evaluator],
     iteration: int | None = None,
-    rules: Collection[Rule] = RULES,
 ) -> int:
     """Write `attempt_rows` to a file of the kind that its suffix names, whole or not at all; return their number.
 
@@ -75,11 +77,11 @@ def write_rows(
     """
     suffix = Path(path).suffix.lower()
     if suffix == ".parquet":
-        return to_parquet(path, archive, tasks, iteration, rules)
+        return to_parquet(path, archive, evaluators, iteration)
     if suffix not in WRITERS:
         raise ExportError(f"{path}: the suffix says what is written: .parquet, .csv or .jsonl, not {suffix or 'none'}")
     with whole(path) as draft, draft.open("w", encoding="utf-8", newline="") as file:
-        return WRITERS[suffix](file, attempt_rows(archive, tasks, iteration, rules))
+        return WRITERS[suffix](file, attempt_rows(archive, evaluators, iteration))
 
 
 def _write_jsonl(file: TextIO, rows: Iterator[dict[str, Any]]) -> int:
@@ -107,9 +109,8 @@ WRITERS = {".jsonl": _write_jsonl, ".csv": _write_csv}
 def to_parquet(
     path: str | Path,
     archive: Archive,
-    tasks: Iterable[Task],
+    evaluators: Iterable[Evaluator],
     iteration: int | None = None,
-    rules: Collection[Rule] = RULES,
 ) -> int:
     """Write `attempt_rows` to a Parquet file, which is there whole or not at all, and return their number.
 
@@ -122,7 +123,7 @@ def to_parquet(
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    rows = attempt_rows(archive, tasks, iteration, rules)
+    rows = attempt_rows(archive, evaluators, iteration)
     count = 0
     with whole(path) as draft, pq.ParquetWriter(draft, _schema(), compression="zstd") as writer:
         while part := list(itertools.islice(rows, ROWS_AT_ONCE)):
@@ -134,9 +135,8 @@ def to_parquet(
 def to_dataset(
     folder: str | Path,
     archive: Archive,
-    tasks: Iterable[Task],
+    evaluators: Iterable[Evaluator],
     iteration: int | None = None,
-    rules: Collection[Rule] = RULES,
 ) -> Dataset:
     """Return `attempt_rows` as a dataset that lies on disk, in `folder`, not in memory.
 
@@ -147,7 +147,7 @@ def to_dataset(
     from datasets import Dataset
 
     file = Path(folder) / "attempts.parquet"
-    to_parquet(file, archive, tasks, iteration, rules)
+    to_parquet(file, archive, evaluators, iteration)
     return Dataset.from_parquet(str(file), cache_dir=str(Path(folder) / "dataset"))
 
 
@@ -168,12 +168,15 @@ def attempt_row(attempt: Attempt) -> dict[str, Any]:
         "task_hash": attempt.task_hash,
         "iteration": attempt.iteration,
         "phase": attempt.phase,
+        "operator": attempt.operator,
         "island": attempt.island,
         "parents": list(attempt.parents),
         "model": attempt.model,
         "adapter": attempt.adapter,
         "tokens": attempt.tokens,
         "logprob": attempt.logprob,
+        "token_ids": None if attempt.token_ids is None else list(attempt.token_ids),
+        "token_logprobs": None if attempt.token_logprobs is None else list(attempt.token_logprobs),
         "reply": attempt.reply,
         "finish_reason": attempt.finish_reason,
         "parse_error": attempt.parse_error,
@@ -181,6 +184,7 @@ def attempt_row(attempt: Attempt) -> dict[str, Any]:
         "program_hash": program.hash if program else None,
         "train_accuracy": attempt.train_accuracy,
         "pixel_accuracy": attempt.pixel_accuracy,
+        "fitness": attempt.fitness,
         "solved": list(attempt.solved),
         "eligible": attempt.eligible,
         "broken_rules": list(attempt.broken_rules),

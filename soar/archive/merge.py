@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sqlite3
 
+from soar.archive.schema import OPERATOR
+
 # The same place in both, with another question or another answer.
 _DIFFERENT = """(ours.n <> theirs.n OR ours.seed <> theirs.seed OR ours.prompt_hash <> theirs.prompt_hash
     OR ours.model <> theirs.model OR ours.adapter IS NOT theirs.adapter OR EXISTS (
@@ -93,5 +95,7 @@ def _columns(connection: sqlite3.Connection) -> dict[str, str]:
         names[f"their_{table}"] = ", ".join(f"other.{table}.{name}" if name in theirs else "NULL" for name in taken)
         if table == "request":
             names["their_request"] = names["their_request"].replace("other.request.", "theirs.")
+            if "operator" not in theirs:
+                names["their_request"] = names["their_request"][: -len("NULL")] + OPERATOR
             names["their_cost"] = "cost" if "cost" in theirs else "NULL"
     return names

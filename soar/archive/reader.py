@@ -16,18 +16,17 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
+from soar.archive.packing import FLOATS, INTEGERS, unpacked
 from soar.archive.records import Evaluator, Record, Request, hashes, task_inputs
-from soar.archive.schema import APPLICATION_ID, SCHEMA_VERSION
+from soar.archive.schema import APPLICATION_ID, OPERATOR, SCHEMA_VERSION
 from soar.core.errors import SoarError, expect_path
 from soar.models.base import Completion
 from soar.programs.program import Attempt, Program
-from soar.programs.rules import RULES, Rule
 from soar.sandbox.encoding import Value, decode
 from soar.sandbox.outcome import Outcome, ProgramError
-from soar.tasks.task import Task
 
 _REQUEST = """task_hash, task_id, iteration, phase, island, step, parents, n, seed, prompt_hash, few_shot, model,
-    adapter, prompt_set"""
+    adapter, prompt_set, operator"""
 
 
 class ArchiveError(SoarError):
@@ -71,33 +70,33 @@ class Archive:
                 f"{self.path} has schema version {version}, this soar reads up to {SCHEMA_VERSION}: "
                 "use the soar that made it, or a newer one"
             )
+        # A reader takes an older archive as it is.
+        self._operator = "operator" if version >= 5 else OPERATOR
+        self._details = "token_ids, token_logprobs" if version >= 5 else "NULL, NULL"
 
-    def attempts(self, task: Task, iteration: int | None = None, rules: Collection[Rule] = RULES) -> Iterator[Attempt]:
+    def attempts(self, evaluator: Evaluator, iteration: int | None = None) -> Iterator[Attempt]:
         """Yield the attempts at a task in the order of their keys, one request in memory after another.
 
         Args:
-            task: found by its content; accuracies and broken rules are computed against it, test outputs left out.
+            evaluator: of the task, which is found by its content; scores and broken rules are computed against it, test
+                outputs left out. `SearchConfig.evaluator` makes the one of a run.
             iteration: only attempts of this round; None: of all.
-            rules: eligibility rules that count.
         """
-        return (attempt for _, attempt in self.numbered_attempts(task, iteration, rules))
+        return (attempt for _, attempt in self.numbered_attempts(evaluator, iteration))
 
-    def numbered_attempts(
-        self, task: Task, iteration: int | None = None, rules: Collection[Rule] = RULES
-    ) -> Iterator[tuple[int, Attempt]]:
+    def numbered_attempts(self, evaluator: Evaluator, iteration: int | None = None) -> Iterator[tuple[int, Attempt]]:
         """Yield `attempts` with the number under which `attempt` finds each again."""
         rows = self._connection.execute(
             "SELECT id, key FROM request WHERE task_hash = ? AND (? IS NULL OR iteration = ?) "
             "ORDER BY iteration, phase DESC, island, step",
-            (task.content_hash, iteration, iteration),
+            (evaluator.task.content_hash, iteration, iteration),
         ).fetchall()
-        evaluator = Evaluator(task, rules)
         for request_id, _ in rows:
             yield from self._read(evaluator, "request.id = ?", request_id)
 
-    def attempt(self, task: Task, number: int, rules: Collection[Rule] = RULES) -> Attempt:
+    def attempt(self, evaluator: Evaluator, number: int) -> Attempt:
         """Return one attempt by its number."""
-        ((_, attempt),) = self._read(Evaluator(task, rules), "completion.id = ?", number)
+        ((_, attempt),) = self._read(evaluator, "completion.id = ?", number)
         return attempt
 
     def begun(self, task_hash: str, iteration: int) -> dict[str, int]:
@@ -116,11 +115,11 @@ class Archive:
         rows = self._rows(evaluator, "task_hash = ? AND key = ?", place)
         return {row.position: row.record for row in rows if not row.ran}
 
-    def parents(self, task_hash: str, key: str) -> tuple[str, ...]:
-        """Return the keys of the attempts that a recorded request shows."""
-        query = "SELECT parents FROM request WHERE task_hash = ? AND key = ?"
-        (parents,) = self._connection.execute(query, (task_hash, key)).fetchone()
-        return tuple(json.loads(parents))
+    def origin(self, task_hash: str, key: str) -> tuple[str, tuple[str, ...]]:
+        """Return the operator that made a recorded request, and the keys of the attempts that it shows."""
+        query = f"SELECT {self._operator}, parents FROM request WHERE task_hash = ? AND key = ?"
+        operator, parents = self._connection.execute(query, (task_hash, key)).fetchone()
+        return operator, tuple(json.loads(parents))
 
     def find(self, evaluator: Evaluator, key: str) -> Attempt:
         """Return the attempt with this key at the evaluator's task. Raises KeyError where there is none."""
@@ -196,8 +195,8 @@ class Archive:
     def _rows(self, evaluator: Evaluator, where: str, values: Any) -> Iterator[_Row]:
         inputs = hashes(task_inputs(evaluator.task))
         rows = self._connection.execute(
-            f"""SELECT completion.id, position, reply, tokens, finish_reason, logprob, program_id, source, parse_error,
-                {_REQUEST}
+            f"""SELECT completion.id, position, reply, tokens, finish_reason, logprob, {self._details}, program_id,
+                source, parse_error, {_REQUEST.replace("operator", self._operator)}
             FROM request JOIN completion ON request_id = request.id LEFT JOIN program ON program.id = program_id
             WHERE {where} ORDER BY position""",
             values if isinstance(values, tuple) else (values,),
@@ -209,6 +208,8 @@ class Archive:
             tokens,
             reason,
             logprob,
+            ids,
+            logprobs,
             program_id,
             source,
             parse_error,
@@ -218,7 +219,9 @@ class Archive:
             ran = program_id is None or all(key in known for key in inputs)
             outcomes = tuple(known[key] for key in inputs) if known and ran else ()
             program = None if source is None else Program(source)
-            record = Record(Completion(reply, tokens, reason, logprob), program, parse_error, outcomes)
+            details = unpacked(ids, INTEGERS), unpacked(logprobs, FLOATS)
+            completion = Completion(reply, tokens, reason, logprob, *details)
+            record = Record(completion, program, parse_error, outcomes)
             yield _Row(number, position, _request(fields), record, ran)
 
     def _outcomes(self, program_id: int) -> dict[bytes, Outcome]:

@@ -10,8 +10,9 @@ from typing import Any, NamedTuple, cast
 from soar.models.base import Completion, Prompt
 from soar.programs.program import Attempt, Phase, Program
 from soar.programs.rules import RULES, Rule, broken_rules
+from soar.programs.scoring import EXACT, Score, Scorer, checked_score
 from soar.sandbox.outcome import Outcome
-from soar.tasks.task import Task, Value, as_grid, canonical_json, pixel_accuracy
+from soar.tasks.task import Task, Value, as_grid, canonical_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,7 @@ class Request:
         seed: given to the model.
         prompt_hash: of messages and prefill.
         few_shot: ids of solved tasks shown before.
+        operator: name of what made it, see `soar.evolution.operators`.
         prompt_set: its name and hash, "name:hash".
     """
 
@@ -40,6 +42,7 @@ class Request:
     model: str
     adapter: str | None
     prompt_set: str
+    operator: str
 
     @property
     def key(self) -> str:
@@ -68,16 +71,15 @@ def request_key(iteration: int, phase: Phase, island: int | None, step: int) -> 
     return f"{iteration}/{phase}/{'-' if island is None else island}/{step}"
 
 
-class Score(NamedTuple):
-    """What the examples say of a program: see the fields of `Attempt`."""
+class _Verdict(NamedTuple):
+    """What is known of a program at a task."""
 
-    solved: tuple[bool, ...]
-    pixel_accuracy: float
+    score: Score
     broken: tuple[Rule, ...]
     dressed: bool  # an output is a grid but for its numbers' types
 
 
-NO_PROGRAM = Score((), 0.0, (), False)
+NO_PROGRAM = _Verdict(Score(0.0, ()), (), False)
 
 
 @dataclass(slots=True)
@@ -87,26 +89,31 @@ class Evaluator:
     Attributes:
         task: the task.
         rules: eligibility rules that count.
+        scorer: says how good a program is.
     """
 
     task: Task
     rules: Collection[Rule] = RULES
+    scorer: Scorer = EXACT
+    _hidden: Task = field(init=False)
     _grids: bool = field(init=False)
-    _scores: dict[str, Score] = field(init=False, default_factory=dict)  # by program hash
+    _verdicts: dict[str, _Verdict] = field(init=False, default_factory=dict)  # by program hash
 
     def __post_init__(self) -> None:
-        self._grids = self.task.without_test_outputs().is_grid
+        self._hidden = self.task.without_test_outputs()
+        self._grids = self._hidden.is_grid
 
     def attempt(self, request: Request, position: int, record: Record) -> Attempt:
         """Return completion number `position` of a request as an attempt."""
-        score = self._score(record.program, record.outcomes) if record.program else NO_PROGRAM
-        outcomes = as_grids(record.outcomes) if score.dressed else record.outcomes
+        verdict = self._verdict(record.program, record.outcomes) if record.program else NO_PROGRAM
+        outcomes, score = as_grids(record.outcomes) if verdict.dressed else record.outcomes, verdict.score
         return Attempt(
             key=f"{request.key}/{position}",
             task_id=self.task.id,  # not the request's: what a twin of another id asked is an attempt at this one
             task_hash=request.task_hash,
             iteration=request.iteration,
             phase=request.phase,
+            operator=request.operator,
             island=request.island,
             parents=request.parents,
             model=request.model,
@@ -116,26 +123,26 @@ class Evaluator:
             test=outcomes[len(self.task.train) :],
             train_accuracy=sum(score.solved) / len(score.solved) if score.solved else 0.0,
             pixel_accuracy=score.pixel_accuracy,
-            broken_rules=score.broken,
+            fitness=score.fitness,
+            broken_rules=verdict.broken,
             tokens=record.completion.tokens,
             logprob=record.completion.logprob,
+            token_ids=record.completion.token_ids,
+            token_logprobs=record.completion.token_logprobs,
             solved=score.solved,
             reply=record.completion.text,
             finish_reason=record.completion.finish_reason,
             parse_error=record.parse_error,
         )
 
-    def _score(self, program: Program, raw: tuple[Outcome, ...]) -> Score:
-        if program.hash not in self._scores:
+    def _verdict(self, program: Program, raw: tuple[Outcome, ...]) -> _Verdict:
+        if program.hash not in self._verdicts:
             outcomes = as_grids(raw) if self._grids else raw
             train, test = outcomes[: len(self.task.train)], outcomes[len(self.task.train) :]
-            pairs = [(one, example.output) for one, example in zip(train, self.task.train, strict=True)]
-            solved = tuple(one.status == "ok" and self.task.right(one.value, output) for one, output in pairs)
             broken = broken_rules(self.task, program, train, test, self.rules, self._grids)
-            near = sum(pixel_accuracy(one.value, output) for one, output in pairs if one.status == "ok")
             dressed = any(one is not before for one, before in zip(outcomes, raw, strict=True))
-            self._scores[program.hash] = Score(solved, near / max(1, len(pairs)), broken, dressed)
-        return self._scores[program.hash]
+            self._verdicts[program.hash] = _Verdict(checked_score(self.scorer, self._hidden, train), broken, dressed)
+        return self._verdicts[program.hash]
 
 
 def as_grids(outcomes: Sequence[Outcome]) -> tuple[Outcome, ...]:

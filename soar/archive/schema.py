@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 DECISION = """
 CREATE TABLE decision (            -- how a budget was divided: further refinements of a task in a round
     iteration INTEGER NOT NULL,
@@ -34,6 +34,7 @@ CREATE TABLE request (             -- one prompt's n completions; fewer while so
     prompt_set TEXT NOT NULL,      -- name:hash
     created REAL NOT NULL,         -- seconds since 1970
     cost REAL,                     -- US dollars; NULL where the model did not say
+    operator TEXT NOT NULL DEFAULT '', -- what made it: sample, refine, crossover, ...
     UNIQUE (task_hash, key)
 );
 CREATE TABLE program (
@@ -51,6 +52,8 @@ CREATE TABLE completion (
     logprob REAL,
     program_id INTEGER REFERENCES program (id),
     parse_error TEXT,              -- why there is no program
+    token_ids BLOB,                -- zlib over 32-bit integers, little-endian; NULL where they were not asked for
+    token_logprobs BLOB,           -- zlib over 32-bit floats, one per token
     UNIQUE (request_id, position),
     CHECK ((program_id IS NULL) = (parse_error IS NOT NULL))
 );
@@ -74,6 +77,15 @@ CREATE TABLE outcome (
 COST = "ALTER TABLE request ADD COLUMN cost REAL;"
 # From 4 on a request may lack completions and a program outcomes: only a soar that asks for the rest may go on with it.
 PARTS = ""
+# With two parents it was a crossover. A column added later has to have a default.
+OPERATOR = """CASE WHEN parents = '[]' THEN 'sample'
+    WHEN json_array_length(parents) > 1 THEN 'crossover' ELSE 'refine' END"""
+OPERATORS = f"""
+ALTER TABLE request ADD COLUMN operator TEXT NOT NULL DEFAULT '';
+UPDATE request SET operator = {OPERATOR};
+ALTER TABLE completion ADD COLUMN token_ids BLOB;
+ALTER TABLE completion ADD COLUMN token_logprobs BLOB;
+"""
 # Version -> what makes the next one of it; readers can do without.
-MIGRATIONS = {1: DECISION, 2: COST, 3: PARTS}
+MIGRATIONS = {1: DECISION, 2: COST, 3: PARTS, 4: OPERATORS}
 APPLICATION_ID = 0x534F4152  # "SOAR", in the file's header

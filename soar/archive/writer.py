@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import IO
 
 from soar.archive.merge import ConflictError, absorb
+from soar.archive.packing import FLOATS, INTEGERS, packed
 from soar.archive.reader import Archive, ArchiveError, clear_errors
 from soar.archive.records import Record, Request
 from soar.archive.schema import APPLICATION_ID, MIGRATIONS, SCHEMA, SCHEMA_VERSION
@@ -56,6 +57,7 @@ class ArchiveWriter(Archive):
             (version,) = self._connection.execute("PRAGMA user_version").fetchone()
             for old in range(version, SCHEMA_VERSION):
                 self._connection.executescript(f"BEGIN; {MIGRATIONS[old]} PRAGMA user_version = {old + 1}; COMMIT;")
+            self._check_version()
 
     def record(
         self,
@@ -86,10 +88,10 @@ class ArchiveWriter(Archive):
                 reply = record.completion
                 self._connection.execute(
                     "INSERT INTO completion "
-                    "(request_id, position, reply, tokens, finish_reason, logprob, program_id, parse_error) "
-                    "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                    "(request_id, position, reply, tokens, finish_reason, logprob, program_id, parse_error, "
+                    "token_ids, token_logprobs) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                     (request_id, position, reply.text, reply.tokens, reply.finish_reason, reply.logprob, program_id,
-                     record.parse_error),
+                     record.parse_error, packed(reply.token_ids, INTEGERS), packed(reply.token_logprobs, FLOATS)),
                 )  # fmt: skip
                 if program_id is not None and record.outcomes:
                     self._insert_outcomes(program_id, dict(zip(inputs, record.outcomes, strict=True)))

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self, get_args
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self, TypeAlias, get_args
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
-from soar.core.custom import Custom, name_or
+from soar.archive.records import Evaluator
+from soar.core.custom import Custom, name_or, value_of
 from soar.core.errors import SoarError
 from soar.core.manifest import may
 from soar.core.options import Options
 from soar.evolution.selection import SelectorName
 from soar.programs.rules import RULES, Rule
+from soar.programs.scoring import EXACT, Scorer
 from soar.programs.voting import Weighting
 from soar.sandbox.outcome import Limits
 from soar.tasks.task import Task
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from soar.models.base import Capabilities
 
 
+OperatorName: TypeAlias = Literal["refine", "crossover"]
 ENOUGH = 4  # programs that solve all examples, after which a model that costs something is asked no further
 
 
@@ -45,9 +48,11 @@ class SearchConfig(Options):
         stop_when_solved: nothing more is asked for a task once so many of its eligible attempts, samples and
             refinements of all islands together, solve all examples; 0: never. None: 4 where the model is an endpoint or
             states prices, never with other models (as the paper).
-        selector: what picks the attempts to refine: "rex" (paper), "uniform", "best", or "crossover" (two at a time,
-            see `soar.evolution.selection`; with the prompt set `crossover` where the model's own would be `soar`); or a
-            `Selector` of your own, of which each island gets a copy.
+        selector: what picks the attempts to refine: "rex" (paper), "uniform", "best", see `soar.evolution.selection`;
+            or a `Selector` of your own, of which each island gets a copy.
+        operators: what makes the requests of the refinement phase, one or several, each as likely: "refine" (paper),
+            "crossover" (of two attempts that together solve many examples; with the prompt set `crossover` where the
+            model's own would be `soar`), or an `Operator` of your own, see `soar.evolution.operators`.
         rex_c: C of REx (paper: 20), also of the crossover.
         vote_c: worth of the examples in the vote (paper: 1,000).
         vote_weight: "sum" (paper), "appendix", "majority", "best" or "closest", see `soar.programs.voting.vote`; or a
@@ -67,8 +72,12 @@ class SearchConfig(Options):
             programs are run and judged on all of them. By default it is skipped.
         few_shot: an earlier search whose solved tasks are shown, one in each prompt: its folder (the last iteration, or
             of the same run the one before), or FOLDER:ITERATION. Frozen when first used, see `soar.evolution.few_shot`.
+        keep_tokens: the archive keeps the ids and log-probabilities of the tokens of every reply, for models that give
+            them: about as much again on disk.
         iteration: round of the loop, from 0.
         rules: eligibility rules that count (appendix F; default all), see `soar.programs.rules`.
+        scorer: "exact": the share of the examples that are solved; or a `Scorer` of your own, see
+            `soar.programs.scoring`.
         simplify: show the best program of a task without what changes nothing at its inputs; the archive keeps what was
             written, and nothing else changes.
         tolerance: by how much numbers may differ in tasks that are not about grids and name no tolerance of their own,
@@ -87,6 +96,10 @@ class SearchConfig(Options):
     early_stop: int = Field(100, ge=1)
     stop_when_solved: int | None = Field(None, ge=0, json_schema_extra=may("change"))
     selector: Annotated[SelectorName | Custom, *name_or("select", get_args(SelectorName))] = "rex"
+    operators: Annotated[
+        tuple[Annotated[OperatorName | Custom, *name_or("assemble", get_args(OperatorName))], ...],
+        BeforeValidator(lambda given: given if isinstance(given, (list, tuple)) else (given,)),
+    ] = Field(("refine",), min_length=1)
     rex_c: float = Field(20, ge=0)
     vote_c: float = Field(1000, ge=0, json_schema_extra=may("change"))
     vote_weight: Annotated[Weighting | Custom, *name_or("weigh", get_args(Weighting))] = Field(
@@ -102,8 +115,10 @@ class SearchConfig(Options):
     prompt_set: str | None = None
     drop_examples: bool = False
     few_shot: str | None = Field(None, json_schema_extra=may("change"))  # what lies there is compared by its hash
+    keep_tokens: bool = Field(False, json_schema_extra=may("change"))
     iteration: int = Field(0, ge=0)
     rules: tuple[Rule, ...] = RULES
+    scorer: Annotated[Literal["exact"] | Custom, *name_or("score", ("exact",))] = "exact"
     simplify: bool = Field(False, json_schema_extra=may("change"))
     tolerance: float | None = Field(None, ge=0, allow_inf_nan=False)
 
@@ -123,6 +138,11 @@ class SearchConfig(Options):
     def limits(self) -> Limits:
         """Of the programs that are run."""
         return Limits(seconds=self.seconds, memory_mb=self.memory_mb)
+
+    def evaluator(self, task: Task) -> Evaluator:
+        """What turns the task's records into attempts, by the rules and the scorer of this search."""
+        scorer: Literal["exact"] | Scorer = value_of(self.scorer, "scorer")
+        return Evaluator(task, self.rules, EXACT if isinstance(scorer, str) else scorer)
 
     def tolerant(self, task: Task) -> Task:
         """Return the task with the tolerance that counts for it."""

@@ -12,15 +12,21 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
+from soar.evolution.operators import Operator
 from soar.evolution.rex import PoolMember, Selector
 from soar.models.base import Capabilities, LanguageModel, Prompt, Sampling
 from soar.models.checks import checked
+from soar.programs.parsing.replies import ParseFailure
+from soar.programs.program import Attempt, Program
+from soar.programs.scoring import Scorer, checked_score
+from soar.prompts.prompt_set import PromptSet
 from soar.sandbox.executor import Executor
-from soar.sandbox.outcome import Outcome
+from soar.sandbox.outcome import Outcome, ProgramError
+from soar.tasks.task import Example, Task
 
 STATUSES = ("ok", "error", "timeout", "memory", "crash", "invalid", "skipped")
 MIRROR = "def transform(grid):\n    grid.reverse()\n    return grid"
@@ -58,6 +64,56 @@ def _choices(selector: Selector, pool: Sequence[PoolMember], seed: int) -> list[
         selector.on_request([one.key for one in chosen], 4)
         choices.append(chosen)
     return choices
+
+
+def check_operator(make: Callable[[], Operator], task: Task, prompts: PromptSet) -> None:
+    """Check an operator: parents as of a selector, a prompt for each, a source or a reason for every reply.
+
+    Args:
+        make: returns a fresh one.
+        task: to show.
+        prompts: the prompt set to show it with.
+    """
+    hidden, rng = task.without_test_outputs(), np.random.default_rng(0)
+    attempts = [_attempt(hidden, i, solved) for i, solved in enumerate((False, True, False))]
+    pool = [PoolMember(one.key, one.fitness, one.solved) for one in attempts]
+    operator = make()
+    assert isinstance(operator.name, str) and operator.name, f"name is a text, not {operator.name!r}"
+    for size in range(1, len(pool) + 1):
+        keys = [[one.key for one in make().parents(pool[:size], np.random.default_rng(7))] for _ in range(2)]
+        assert keys[0] == keys[1], "the same generator gave other parents: draw from `rng` alone"
+        chosen = operator.parents(pool[:size], rng)
+        assert isinstance(chosen, tuple) and all(one in pool[:size] for one in chosen), f"{chosen} is not of the pool"
+        parents = [one for one in attempts if one.key in {member.key for member in chosen}]
+        operator.on_request([one.key for one in parents], 4)
+        prompt = operator.prompt(prompts, hidden, parents)
+        assert isinstance(prompt, Prompt), f"prompt() gave {prompt!r}: a soar.models.Prompt is needed"
+        for reply in ("", "no program", f"```python\n{MIRROR}\n```", MIRROR):
+            made = operator.assemble(prompts, reply, prompt, parents)
+            assert isinstance(made, (str, ParseFailure)), f"assemble() gave {made!r}: a source, or a ParseFailure"
+
+
+def _attempt(task: Task, number: int, right: bool) -> Attempt:
+    """An attempt that gives the inputs back, right or wrong at all examples."""
+    train, test = ([Outcome("ok", cast(Any, one.input)) for one in several] for several in (task.train, task.test))
+    return Attempt(
+        key=f"0/sample/-/0/{number}", task_id=task.id, task_hash=task.content_hash, iteration=0, phase="sample",
+        island=None, parents=(), model="", adapter=None, program=Program(f"{MIRROR}  # {number}\n"), train=tuple(train),
+        test=tuple(test), train_accuracy=float(right), fitness=float(right), solved=(right,) * len(train),
+    )  # fmt: skip
+
+
+def check_scorer(scorer: Scorer) -> None:
+    """Check a scorer: what it gives can be ranked, is the same again, and failing everywhere is no better than right."""
+    task = Task("t", tuple(Example([[i]], [[i, i]]) for i in range(3)), (Example([[4]], None),))
+    right = [Outcome("ok", cast(Any, example.output)) for example in task.train]
+    raised = [Outcome("error", error=ProgramError("ValueError", "no", 1)) for _ in task.train]
+    mixed = [*right[:2], *raised[2:]]
+    scores = [checked_score(scorer, task, outcomes) for outcomes in (right, mixed, raised)]
+    again = [checked_score(scorer, task, outcomes) for outcomes in (right, mixed, raised)]
+    assert scores == again, "the same outcomes were given another score"
+    assert scores[0].fitness >= scores[2].fitness, "a program that raises everywhere is fitter than one that is right"
+    assert not any(scores[2].solved), "an example is solved by a program that raised"
 
 
 def check_executor(executor: Executor) -> None:

@@ -105,14 +105,14 @@ def solved_tasks(run: RunFolder, iteration: int) -> FewShotPool:
     Solved: an eligible program has all examples and, checked now, all test outputs right. Of equals the earlier counts,
     of programs and of tasks: equal ones are one.
     """
-    rules, found = run.config(iteration).rules, dict[str, FewShot]()
+    config, found = run.config(iteration), dict[str, FewShot]()
     with Archive(run.archive) as archive:
         for task in run.tasks().values():
             if task.content_hash in found:
                 continue
             programs = [
                 one.program
-                for one in archive.attempts(task, iteration, rules)
+                for one in archive.attempts(config.evaluator(task), iteration)
                 if one.program is not None and one.eligible and one.solves_examples and _right(one, task)
             ]
             if programs:

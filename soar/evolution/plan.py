@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from soar.core.errors import SoarError
@@ -86,14 +86,18 @@ def prompt_sets_for(model: LanguageModel, config: SearchConfig) -> tuple[PromptS
     Raises: as `make_plan`.
     """
     name = config.prompt_set or model.prompt_set
-    if config.prompt_set is None and name == "soar" and config.selector == "crossover":
+    if config.prompt_set is None and name == "soar" and "crossover" in config.operators:
         name = "crossover"
     usual = load_prompt_set(name)
     other = load_prompt_set("values") if config.prompt_set is None and name in ("soar", "crossover") else usual
-    if config.selector == "crossover" and usual.settings.parents < 2:
+    if "crossover" in config.operators and usual.settings.parents < 2:
         raise ConfigError(
-            f"prompt set {usual.name} shows one attempt at a time, the selector crossover picks two: "
-            "pass prompt_set='crossover' with a model that can read it, or another selector"
+            f"prompt set {usual.name} shows one attempt at a time, the operator crossover two: "
+            "pass prompt_set='crossover' with a model that can read it, or operators='refine'"
+        )
+    if config.keep_tokens and not model.capabilities.logprobs:
+        raise ConfigError(
+            f"keep_tokens: {model.name} gives no log-probabilities; leave it out, or take mini, hf: or vllm:"
         )
     for prompt_set in (usual, other):
         _refuse_unsupported(model, prompt_set)
@@ -129,7 +133,7 @@ def _note_overlong(plan: Plan, client: ModelClient, config: SearchConfig, start:
             if length is None:
                 continue
             task, prompt_set, _ = item
-            fitting = fitting_prompt(prompt_set, task, (), client, limit) if config.drop_examples else None
+            fitting = fitting_prompt(prompt_set.render, task, (), client, limit, True) if config.drop_examples else None
             if fitting is not None:
                 plan.work[places[task.id]] = (task, prompt_set, fitting[0])
                 plan.dropped[task.id] = fitting[1]
@@ -142,14 +146,19 @@ def _note_overlong(plan: Plan, client: ModelClient, config: SearchConfig, start:
 
 
 def fitting_prompt(
-    prompt_set: PromptSet, task: Task, parents: Sequence[Attempt], client: ModelClient, limit: int
+    render: Callable[[Task, Sequence[Attempt]], Prompt],
+    task: Task,
+    parents: Sequence[Attempt],
+    client: ModelClient,
+    limit: int,
+    drop_examples: bool,
 ) -> tuple[Prompt, int] | None:
     """Return the prompt with as many examples as fit the model's window, at least one, and how many it leaves out.
 
-    The largest examples go first. None where even one is too much.
+    The largest examples go first, where any may go. None where it does not fit.
     """
-    for dropped in range(max(len(task.train), 1)):
-        prompt = prompt_set.render(*without_largest(task, parents, dropped))
+    for dropped in range(max(len(task.train), 1) if drop_examples else 1):
+        prompt = render(*without_largest(task, parents, dropped))
         if client.overlong([prompt], limit) == [None]:
             return prompt, dropped
     return None
@@ -159,4 +168,4 @@ def sampling(config: SearchConfig, prompt_set: PromptSet) -> Sampling:
     """How replies are drawn: as the config says, else as the prompt set wants it."""
     wanted = prompt_set.settings
     temperature = wanted.temperature if config.temperature is None else config.temperature
-    return Sampling(temperature, config.min_p, config.max_tokens or wanted.max_tokens)
+    return Sampling(temperature, config.min_p, config.max_tokens or wanted.max_tokens, config.keep_tokens)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -9,8 +10,10 @@ import numpy as np
 
 from soar.evolution.client import ModelClient
 from soar.evolution.few_shot import FewShotPool
+from soar.evolution.operators import SAMPLE, Operator
 from soar.evolution.plan import fitting_prompt
 from soar.models.base import Prompt
+from soar.programs.parsing.replies import ParseFailure
 from soar.programs.program import Attempt
 from soar.prompts.prompt_set import FewShot, PromptSet, without_largest
 from soar.tasks.task import Task
@@ -20,10 +23,24 @@ TRIES = 4  # solved tasks that are tried, before the smallest, where they are to
 
 @dataclass(frozen=True, slots=True)
 class RenderedPrompt:
-    """A prompt, and the ids of the solved tasks that it begins with."""
+    """A prompt with what it is made of, which makes programs of its replies.
+
+    Attributes:
+        operator: that made it.
+        prompts: the prompt set.
+        parents: that it shows.
+        few_shot: ids of the solved tasks that it begins with.
+    """
 
     prompt: Prompt
+    operator: Operator
+    prompts: PromptSet
+    parents: tuple[Attempt, ...] = ()
     few_shot: tuple[str, ...] = ()
+
+    def assemble(self, reply: str) -> str | ParseFailure:
+        """Return the source of the program that a reply makes, or why it makes none."""
+        return self.operator.assemble(self.prompts, reply, self.prompt, self.parents)
 
 
 class PromptBuilder:
@@ -56,26 +73,25 @@ class PromptBuilder:
 
     def sampling(self, rng: np.random.Generator) -> RenderedPrompt:
         """Return the sampling prompt, with a solved task that `rng` draws where there is a pool."""
-        return self._after_example(self.prompt, (), self.dropped, rng)
+        return self._after_example(SAMPLE, self.prompt, (), self.dropped, rng)
 
-    def refining(self, parents: Sequence[Attempt], rng: np.random.Generator) -> RenderedPrompt | None:
-        """Return the prompt that asks for a better program than the parents; None where that is too long."""
-        if self.drop_examples:
-            fitting = fitting_prompt(self.prompt_set, self.task, parents, self.client, self.limit)
-        else:
-            prompt = self.prompt_set.render(self.task, parents)
-            fitting = (prompt, 0) if self._fits(prompt) else None
-        return fitting and self._after_example(fitting[0], parents, fitting[1], rng)
+    def refining(
+        self, operator: Operator, parents: Sequence[Attempt], rng: np.random.Generator
+    ) -> RenderedPrompt | None:
+        """Return the prompt that asks for a program made of the parents; None where that is too long."""
+        render = functools.partial(operator.prompt, self.prompt_set)
+        fitting = fitting_prompt(render, self.task, parents, self.client, self.limit, self.drop_examples)
+        return fitting and self._after_example(operator, fitting[0], parents, fitting[1], rng)
 
     def _after_example(
-        self, prompt: Prompt, parents: Sequence[Attempt], dropped: int, rng: np.random.Generator
+        self, operator: Operator, prompt: Prompt, parents: Sequence[Attempt], dropped: int, rng: np.random.Generator
     ) -> RenderedPrompt:
         """The prompt with a solved task before; as it is where none fits, which the archive then says."""
         for example in self._candidates(rng):
-            longer = self.prompt_set.render(*without_largest(self.task, parents, dropped), example)
+            longer = operator.prompt(self.prompt_set, *without_largest(self.task, parents, dropped), example)
             if self._fits(longer):
-                return RenderedPrompt(longer, (example.task.id,))
-        return RenderedPrompt(prompt)
+                return RenderedPrompt(longer, operator, self.prompt_set, tuple(parents), (example.task.id,))
+        return RenderedPrompt(prompt, operator, self.prompt_set, tuple(parents))
 
     def _candidates(self, rng: np.random.Generator) -> Iterator[FewShot]:
         if self.suited:

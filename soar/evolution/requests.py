@@ -15,7 +15,7 @@ from soar.evolution.config import SearchConfig
 from soar.evolution.few_shot import FewShotPool
 from soar.evolution.progress import Progress
 from soar.evolution.prompt_builder import RenderedPrompt
-from soar.models.base import Prompt, Sampling
+from soar.models.base import Sampling
 from soar.programs.parsing.replies import ENTRY_POINT, ParseFailure
 from soar.programs.program import Attempt, Phase, Program
 from soar.prompts.prompt_set import PromptSet
@@ -50,12 +50,14 @@ class Recorded:
     """What the archive holds of a request.
 
     Attributes:
+        operator: name of the one that made it.
         parents: that it shows.
         attempts: its completions, as far as they are done.
         pending: by position, those whose programs have not run yet.
         missing: positions of those that it does not hold.
     """
 
+    operator: str = ""
     parents: tuple[str, ...] = ()
     attempts: Sequence[Attempt] = ()
     pending: Mapping[int, Record] = field(default_factory=dict)
@@ -113,7 +115,8 @@ class Requests:
             self.ended(place, len(attempts))
         held = {_position(attempt) for attempt in attempts} | pending.keys()
         missing = [position for position in range(self.sizes[key]) if position not in held]
-        return Recorded(self.context.archive.parents(self.task.content_hash, key), attempts, pending, missing)
+        operator, parents = self.context.archive.origin(self.task.content_hash, key)
+        return Recorded(operator, parents, attempts, pending, missing)
 
     async def fill(
         self, place: Place, n: int, parents: tuple[str, ...], shown: RenderedPrompt, chain: int, known: Recorded | None
@@ -131,7 +134,7 @@ class Requests:
         calls = self.context.client.calls(n, had.missing, request.seed)
         async with asyncio.TaskGroup() as group:
             run = group.create_task(self._run(place, request, had.pending))
-            tasks = [group.create_task(self._call(place, request, shown.prompt, chain, *call)) for call in calls]
+            tasks = [group.create_task(self._call(place, request, shown, chain, *call)) for call in calls]
         made = [run.result(), *(task.result() for task in tasks)]
         if None in made and not self.cut():
             return None
@@ -152,6 +155,7 @@ class Requests:
             seed=keyed_seed(*self.key(place), "complete"),
             prompt_hash=prompt_hash(shown.prompt),
             few_shot=shown.few_shot,
+            operator=shown.operator.name,
             model=model.name,
             adapter=model.adapter,
             prompt_set=self.prompt_set.label,
@@ -162,19 +166,19 @@ class Requests:
         return not self.context.client.model.capabilities.n and self.enough()
 
     async def _call(
-        self, place: Place, request: Request, prompt: Prompt, chain: int, positions: Sequence[int], seed: int
+        self, place: Place, request: Request, shown: RenderedPrompt, chain: int, positions: Sequence[int], seed: int
     ) -> list[Attempt] | None:
         """Ask for the completions at some positions of a request; None where that was not sent."""
         context = self.context
         reply = await context.client.ask(
-            prompt, len(positions), self.drawing, seed, chain, lambda: self.cut() or context.progress.stop()
+            shown.prompt, len(positions), self.drawing, seed, chain, lambda: self.cut() or context.progress.stop()
         )
         if reply is None:
             self.ended(place, len(positions))
             return None
         records = {}
         for position, completion in zip(positions, reply.completions, strict=True):
-            source = self.prompt_set.parse(completion.text, prompt.prefill)
+            source = shown.assemble(completion.text)
             if isinstance(source, ParseFailure):
                 records[position] = Record(completion, None, source.reason, ())
             else:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 from soar.archive.export import attempt_row, to_pandas
 from soar.archive.reader import Archive
-from soar.archive.records import Evaluator, task_inputs
+from soar.archive.records import task_inputs
 from soar.core.custom import value_of
 from soar.evolution.config import SearchConfig
 from soar.evolution.scan import Scan
@@ -50,7 +50,7 @@ class Attempts(Sequence[Attempt]):
     def __getitem__(self, index: int | slice) -> Attempt | Attempts:
         if isinstance(index, slice):
             return Attempts(self._archive, self._task, self._config, self._numbers[index])
-        return self._archive.attempt(self._task, self._numbers[index], self._config.rules)
+        return self._archive.attempt(self._config.evaluator(self._task), self._numbers[index])
 
     def to_pandas(self) -> DataFrame:
         """Return a pandas table with a row per attempt, best first; columns as in `soar.archive.export.attempt_rows`.
@@ -130,7 +130,7 @@ class SearchResult:
 
     def walk(self) -> Iterator[tuple[int, Attempt]]:
         """Yield all attempts with their numbers, in the order of their keys, one request in memory after another."""
-        return self._archive.numbered_attempts(self.task, self._config.iteration, self._config.rules)
+        return self._archive.numbered_attempts(self._config.evaluator(self.task), self._config.iteration)
 
     @property
     def predictions(self) -> list[Prediction]:
@@ -170,7 +170,7 @@ class SearchResult:
     @property
     def line(self) -> list[Attempt]:
         """How the best attempt was found: all it descends from, parents before children, and itself last."""
-        evaluator = Evaluator(self.task, self._config.rules)
+        evaluator = self._config.evaluator(self.task)
         return ancestors(self.best, lambda key: self._archive.find(evaluator, key)) if self.best else []
 
     @cached_property

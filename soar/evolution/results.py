@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Any, Self
 
 from soar.archive.export import to_dataset, to_pandas, to_parquet, write_rows
 from soar.archive.reader import Archive
-from soar.evolution.config import SearchConfig
+from soar.archive.records import Evaluator
+from soar.evolution.config import ConfigError, SearchConfig
 from soar.evolution.result import SearchResult
 from soar.evolution.results_table import results_to_html, results_to_rich, results_to_text
 from soar.evolution.run_folder import RunFolder
+from soar.programs.scoring import Scorer
 from soar.programs.voting import Vote, Weighting
 from soar.tasks.task import Task, twins_of
 
@@ -164,7 +166,7 @@ class SearchResults(Mapping[str, SearchResult]):
         Raises:
             ExportError: the suffix is another, or pyarrow is not installed.
         """
-        return write_rows(path, self._archive, self._tasks.values(), self.config.iteration, self.config.rules)
+        return write_rows(path, self._archive, self._evaluators(), self.config.iteration)
 
     def to_parquet(self, path: str | Path) -> int:
         """Write all attempts to a Parquet file, a row per completion (see `soar.archive.export`); return their number.
@@ -172,7 +174,7 @@ class SearchResults(Mapping[str, SearchResult]):
         Raises:
             ExportError: pyarrow is not installed, or the file's suffix is that of another kind of file.
         """
-        return to_parquet(path, self._archive, self._tasks.values(), self.config.iteration, self.config.rules)
+        return to_parquet(path, self._archive, self._evaluators(), self.config.iteration)
 
     def to_dataset(self) -> Dataset:
         """Return all attempts as a `datasets.Dataset`, which lies in the run's folder, not in memory.
@@ -180,8 +182,10 @@ class SearchResults(Mapping[str, SearchResult]):
         Raises:
             ExportError: datasets is not installed.
         """
-        tasks, config = self._tasks.values(), self.config
-        return to_dataset(self.run, self._archive, tasks, config.iteration, config.rules)
+        return to_dataset(self.run, self._archive, self._evaluators(), self.config.iteration)
+
+    def _evaluators(self) -> list[Evaluator]:
+        return [self.config.evaluator(task) for task in self._tasks.values()]
 
     def to_pandas(self) -> DataFrame:
         """Return a pandas table with a row per task: what `to_json` has of each, statistics as columns.
@@ -206,7 +210,11 @@ class SearchResults(Mapping[str, SearchResult]):
 
 
 def load_run(
-    run: str | Path, iteration: int | None = None, *, vote_weight: Weighting | Vote | None = None
+    run: str | Path,
+    iteration: int | None = None,
+    *,
+    vote_weight: Weighting | Vote | None = None,
+    scorer: Scorer | None = None,
 ) -> SearchResults:
     """Return the results of the search in a run folder, also while it is under way.
 
@@ -214,15 +222,21 @@ def load_run(
         run: the folder.
         iteration: round of the loop; None: the last one.
         vote_weight: of the vote, see `SearchConfig`; None: as the search was told.
+        scorer: of one's own, that the search was told; a folder knows no more of it than its name and hash.
 
     Raises:
-        ConfigError: the folder holds no such search.
+        ConfigError: the folder holds no such search, or one with another scorer.
         ArchiveError: its archive cannot be read.
     """
     folder = RunFolder(Path(run).absolute())
     config = folder.config(iteration)
     if vote_weight is not None:
         config = SearchConfig.of(dict(config) | {"vote_weight": vote_weight})
+    if scorer is not None:
+        given = SearchConfig.of(dict(config) | {"scorer": scorer})
+        if given.scorer != config.scorer:
+            raise ConfigError(f"{folder.path} was searched with another scorer: give the one that it was searched with")
+        config = given
     return SearchResults(folder, folder.tasks(), config, folder.skipped(config.iteration))
 
 

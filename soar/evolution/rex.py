@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Protocol, TypeVar
 
 import numpy as np
@@ -18,8 +18,8 @@ class Candidate(Protocol):
         ...
 
     @property
-    def train_accuracy(self) -> float:
-        """The share of the examples that it solves."""
+    def fitness(self) -> float:
+        """How good it is, in [0, 1]: the share of the examples that it solves, see `soar.programs.scoring.Score`."""
         ...
 
     @property
@@ -32,7 +32,7 @@ class PoolMember(NamedTuple):
     """What the pools of a search keep of an attempt: the rest is in the archive, thousands of times larger."""
 
     key: str
-    train_accuracy: float
+    fitness: float
     solved: tuple[bool, ...]
 
 
@@ -58,9 +58,9 @@ class Selector(Protocol):
 class Rex:
     """Thompson sampling: draw theta(p) ~ Beta(1 + C h(p), 1 + C (1 - h(p)) + n(p)) for each p, refine the largest.
 
-    h(p) is the fraction of examples that p solves, n(p) the number of completions already requested for p: an attempt
-    that was refined often without a better one to show for it gives way to others. As the paper's text has it, n grows
-    when completions are requested (the authors' code never raises it).
+    h(p), the fitness, is the fraction of examples that p solves, n(p) the number of completions already requested for
+    p: an attempt that was refined often without a better one to show for it gives way to others. As the paper's text
+    has it, n grows when completions are requested (the authors' code never raises it).
 
     Args:
         c: C, the confidence in h(p); 20 in the paper.
@@ -73,8 +73,8 @@ class Rex:
     def select(self, pool: Sequence[C], rng: np.random.Generator) -> tuple[C, ...]:
         """Return one parent. Raises ValueError where the pool is empty."""
         refuse_empty(pool)
-        h = np.fromiter((attempt.train_accuracy for attempt in pool), float, len(pool))
-        return (pool[int(thetas(h, self._counts(pool), self.c, rng).argmax())],)
+        h = np.fromiter((attempt.fitness for attempt in pool), float, len(pool))
+        return (pool[int(thetas(h, counted(pool, self._asked), self.c, rng).argmax())],)
 
     def on_request(self, keys: Sequence[str], n: int) -> None:
         """Take note that `n` completions are requested which refine the attempts with these keys."""
@@ -86,13 +86,15 @@ class Rex:
         counts = self._asked.values()
         return {"parents": len(counts), "asked": sum(counts), "most_asked": max(counts, default=0)}
 
-    def _counts(self, pool: Sequence[C]) -> NDArray[np.float64]:
-        return np.fromiter((self._asked.get(attempt.key, 0) for attempt in pool), float, len(pool))
-
 
 def thetas(h: NDArray[np.float64], n: NDArray[np.float64], c: float, rng: np.random.Generator) -> NDArray[np.float64]:
     """Draw theta ~ Beta(1 + c h, 1 + c (1 - h) + n) for each of the accuracies `h`, in [0, 1], and counts `n`."""
     return rng.beta(1 + c * h, 1 + c * (1 - h) + n)
+
+
+def counted(pool: Sequence[C], asked: Mapping[str, int]) -> NDArray[np.float64]:
+    """Return how many completions were requested for each attempt of a pool, by its key."""
+    return np.fromiter((asked.get(attempt.key, 0) for attempt in pool), float, len(pool))
 
 
 def refuse_empty(pool: Sequence[C]) -> None:

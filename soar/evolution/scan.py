@@ -31,7 +31,7 @@ class Scan:
         ranks: list[tuple[float, bool, int, int, int]] = []
         for place, (number, attempt) in enumerate(attempts):  # numbers tell what was recorded first, places do not
             length = len(attempt.program.source) if attempt.program else 1 << 60
-            ranks.append((-attempt.train_accuracy, not attempt.eligible, length, place, number))
+            ranks.append((-attempt.fitness, not attempt.eligible, length, place, number))
             outcomes = (*attempt.train, *attempt.test)
             failure = next((outcome.status for outcome in outcomes if outcome.status != "ok"), None)
             self.failures[failure or "none"] += 1

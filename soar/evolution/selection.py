@@ -1,4 +1,4 @@
-"""Which attempts to refine next, in other ways than REx: at random, the best, or two that complete each other."""
+"""Which attempts to refine next, in other ways than REx: at random, or the best."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import Literal, TypeAlias
 import numpy as np
 
 from soar.core.custom import Custom, value_of
-from soar.evolution.rex import C, Rex, Selector, refuse_empty, thetas
+from soar.evolution.rex import C, Rex, Selector, refuse_empty
 
-SelectorName: TypeAlias = Literal["rex", "uniform", "best", "crossover"]
+SelectorName: TypeAlias = Literal["rex", "uniform", "best"]
 
 
 class Uniform:
@@ -27,38 +27,16 @@ class Uniform:
 
 
 class Best:
-    """One of the attempts that solve most examples, each as likely: greedy, without a way back from a dead end."""
+    """One of the fittest attempts, each as likely: greedy, without a way back from a dead end."""
 
     def select(self, pool: Sequence[C], rng: np.random.Generator) -> tuple[C, ...]:
         """Return one parent. Raises ValueError where the pool is empty."""
         refuse_empty(pool)
-        most = max(attempt.train_accuracy for attempt in pool)
-        return Uniform().select([attempt for attempt in pool if attempt.train_accuracy == most], rng)
+        most = max(attempt.fitness for attempt in pool)
+        return Uniform().select([attempt for attempt in pool if attempt.fitness == most], rng)
 
     def on_request(self, keys: Sequence[str], n: int) -> None:
         """What was asked before plays no part."""
-
-
-class Crossover(Rex):
-    """Two parents that together solve many examples.
-
-    The first is drawn as REx draws it. For each other attempt q the accuracy of the pair h(p, q) is the share of the
-    examples that p or q solves, and q is drawn by the law of REx with h(p, q) in place of h(q): where all else is
-    equal, the parent that solves what the first does not is the likelier. A pool of one gives one parent.
-
-    Args:
-        c: C, the confidence in h; 20 in the paper.
-    """
-
-    def select(self, pool: Sequence[C], rng: np.random.Generator) -> tuple[C, ...]:
-        """Return two parents, one where the pool has no more. Raises ValueError where it is empty."""
-        (first,) = super().select(pool, rng)
-        others = [attempt for attempt in pool if attempt.key != first.key]
-        if not others:
-            return (first,)
-        covered = np.array([attempt.solved for attempt in others], bool) | np.array(first.solved, bool)
-        h = covered.mean(axis=1)
-        return first, others[int(thetas(h, self._counts(others), self.c, rng).argmax())]
 
 
 def make_selector(option: SelectorName | Custom, c: float) -> Selector:
@@ -73,5 +51,3 @@ def make_selector(option: SelectorName | Custom, c: float) -> Selector:
             return Uniform()
         case "best":
             return Best()
-        case "crossover":
-            return Crossover(c)

@@ -11,10 +11,10 @@ from typing import NamedTuple
 from soar.archive.records import Evaluator, request_key
 from soar.core.seeding import keyed_rng
 from soar.evolution.flow import Flow, refining_ahead
+from soar.evolution.operators import SAMPLE, Operator, make_operators
 from soar.evolution.prompt_builder import PromptBuilder, RenderedPrompt
 from soar.evolution.requests import Place, Recorded, Requests, SearchContext
-from soar.evolution.rex import PoolMember, Selector
-from soar.evolution.selection import make_selector
+from soar.evolution.rex import PoolMember
 from soar.evolution.solved import SolvedSteps
 from soar.models.base import Prompt, Sampling
 from soar.programs.program import Attempt, Phase
@@ -87,7 +87,7 @@ class TaskSearch:
         Returns whether it is spent: False where the search was stopped before.
         """
         context, config = self.context, self.context.config
-        self.evaluator = Evaluator(self.task, config.rules)
+        self.evaluator = config.evaluator(self.task)
         self.prompt_builder = PromptBuilder(
             self.task, self.prompt_set, self.prompt, context.progress.dropped.get(self.task.id, 0),
             context.client, self.drawing.max_tokens, config.drop_examples, context.few_shot,
@@ -162,7 +162,7 @@ class TaskSearch:
     async def _refine(self, island: int, samples: Done, steps: SolvedSteps) -> bool:
         """Refine what the island's own selector picks; its children join its own pool. False where it was stopped."""
         config = self.context.config
-        selector = make_selector(config.selector, config.rex_c)
+        operators = make_operators(config)
         pool = list(samples.members)
         requests: list[asyncio.Task[Done | None]] = []
         size = config.refinements_per_request
@@ -188,7 +188,7 @@ class TaskSearch:
                 break
             if config.enough is not None and await self._all_solved(samples, steps, step - ahead + 1):
                 break
-            made = self._next(Place("refine", island, step), n, selector, pool, budget - asked)
+            made = self._next(Place("refine", island, step), n, operators, pool, budget - asked)
             requests.append(self.group.create_task(made))
             asked += n
         done = [await request for request in requests]
@@ -198,19 +198,20 @@ class TaskSearch:
         return None not in done
 
     def _next(
-        self, place: Place, n: int, selector: Selector, pool: Sequence[PoolMember], chain: int
+        self, place: Place, n: int, operators: Mapping[str, Operator], pool: Sequence[PoolMember], chain: int
     ) -> Coroutine[None, None, Done | None]:
-        """Choose now what a request refines, and return what is then to be done."""
+        """Choose now who makes a request and of what, and return what is then to be done."""
         known = self.requests.recorded(place)
         if known is not None:
-            selector.on_request(known.parents, n)
+            operator = operators.get(known.operator, SAMPLE)
+            operator.on_request(known.parents, n)
             if known.whole:
                 return _at_once(_done(known.attempts))
-            parents, shown = known.parents, self._shown_again(place, known.parents)
+            parents, shown = known.parents, self._shown_again(operator, place, known.parents)
         else:
-            chosen, shown = self._choose(selector, pool, place)
-            parents = tuple(parent.key for parent in chosen)
-            selector.on_request(parents, n)
+            shown = self._choose(self._operator(operators, place), pool, place)
+            parents = tuple(parent.key for parent in shown.parents)
+            shown.operator.on_request(parents, n)
         return self._filled(place, n, parents, shown, chain, known)
 
     async def _filled(
@@ -230,10 +231,15 @@ class TaskSearch:
         wanted = self.context.config.enough
         return wanted is not None and max(self.solving, self.at_hand) >= wanted
 
-    def _choose(
-        self, selector: Selector, pool: Sequence[PoolMember], place: Place
-    ) -> tuple[tuple[PoolMember, ...], RenderedPrompt]:
-        """Return the parents of a step and their prompt; where nothing can be refined, none and the sampling prompt.
+    def _operator(self, operators: Mapping[str, Operator], place: Place) -> Operator:
+        """The one that makes a request: each is as likely."""
+        known = list(operators.values())
+        if len(known) == 1:
+            return known[0]
+        return known[int(keyed_rng(*self.requests.key(place), "operator").integers(len(known)))]
+
+    def _choose(self, operator: Operator, pool: Sequence[PoolMember], place: Place) -> RenderedPrompt:
+        """Return the prompt of a step; where nothing can be refined, the sampling prompt.
 
         A choice whose prompt is too long for the model's window is put aside for this step, and another one made; so
         is the second of two parents that are the same program.
@@ -242,22 +248,22 @@ class TaskSearch:
         rng = keyed_rng(*key, "select")
         candidates = list(pool)
         while candidates:
-            parents = selector.select(candidates, rng)
+            parents = operator.parents(candidates, rng)
             attempts = [self.context.archive.find(self.evaluator, parent.key) for parent in parents]
             if len(attempts) == 2 and attempts[0].program == attempts[1].program:
                 candidates.remove(parents[1])
                 continue
-            shown = self.prompt_builder.refining(attempts, keyed_rng(*key, "few-shot"))
+            shown = self.prompt_builder.refining(operator, attempts, keyed_rng(*key, "few-shot"))
             if shown is not None:
-                return parents, shown
+                return shown
             candidates = [member for member in candidates if member not in parents]
-        return (), self.prompt_builder.sampling(keyed_rng(*key, "few-shot"))
+        return self.prompt_builder.sampling(keyed_rng(*key, "few-shot"))
 
-    def _shown_again(self, place: Place, parents: Sequence[str]) -> RenderedPrompt:
+    def _shown_again(self, operator: Operator, place: Place, parents: Sequence[str]) -> RenderedPrompt:
         """Return the prompt of a request that was begun before, with the parents that it had."""
         rng = keyed_rng(*self.requests.key(place), "few-shot")
         attempts = [self.context.archive.find(self.evaluator, parent) for parent in parents]
-        shown = self.prompt_builder.refining(attempts, rng) if attempts else None
+        shown = self.prompt_builder.refining(operator, attempts, rng) if attempts else None
         return shown or self.prompt_builder.sampling(rng)
 
     def _ended(self, place: Place, completions: int) -> None:
@@ -268,7 +274,7 @@ class TaskSearch:
         """Count attempts of a request; whoever watches sees those of earlier rounds once."""
         eligible = [attempt for attempt in attempts if attempt.eligible]
         self.completions += len(attempts)
-        self.best = max([self.best, *(attempt.train_accuracy for attempt in eligible)])
+        self.best = max([self.best, *(attempt.fitness for attempt in eligible)])
         self.solving += _solved(attempts)
         if self.flow is not None:
             self.flow.note(place.island, attempts, _solved(attempts))
@@ -291,7 +297,7 @@ async def _at_once(done: Done | None) -> Done | None:
 def _done(attempts: Sequence[Attempt] | None) -> Done | None:
     if attempts is None:
         return None
-    return Done(_solved(attempts), [PoolMember(o.key, o.train_accuracy, o.solved) for o in attempts if o.refinable])
+    return Done(_solved(attempts), [PoolMember(o.key, o.fitness, o.solved) for o in attempts if o.refinable])
 
 
 def _solved(attempts: Sequence[Attempt]) -> int:

@@ -107,11 +107,10 @@ class Renderer:
 
     def render(self, task: Task, parents: Sequence[Attempt] = ()) -> tuple[Prompt, int] | None:
         """Return the prompt and how many examples it leaves out; None where it does not fit."""
-        if self.client is not None and self.drop_examples:
-            return fitting_prompt(self.prompt_set, task, parents, self.client, self.max_tokens)
-        prompt = self.prompt_set.render(task, parents)
-        fits = self.client is None or self.client.overlong([prompt], self.max_tokens) == [None]
-        return (prompt, 0) if fits else None
+        render = self.prompt_set.render
+        if self.client is None:
+            return render(task, parents), 0
+        return fitting_prompt(render, task, parents, self.client, self.max_tokens, self.drop_examples)
 
 
 @dataclass(slots=True)

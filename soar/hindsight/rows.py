@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from soar.archive.records import Evaluator, as_grids, task_inputs
+from soar.archive.records import as_grids, task_inputs
 from soar.core.custom import label_of
 from soar.core.seeding import keyed_rng
 from soar.hindsight.relabel import Renderers, labelled, order_of, relabel, reorder
@@ -144,7 +144,7 @@ class RowBuilder:
         if not (self.choice.simplify and self.sandbox and candidates):
             return candidates
         index, number = candidates[0].place
-        renderer = self.renderers.of(index, self.sources[index].archive.attempt(task, number))
+        renderer = self.renderers.of(index, self.sources[index].attempt(task, number))
         settings = renderer.prompt_set.settings
         keep = renderer.prompt_set.render(task).prefill if settings.raw else ""
         return simplified(task, candidates, self.sandbox, keep, self.report)
@@ -195,7 +195,7 @@ class RowBuilder:
 
     def _sample_row(self, task: Task, candidate: Candidate) -> Row | None:
         index, number = candidate.place
-        attempt = self.sources[index].archive.attempt(task, number)
+        attempt = self.sources[index].attempt(task, number)
         return self._row(index, relabel(task, attempt), attempt, candidate, ())
 
     def _variants(self, task: Task, solutions: Sequence[Candidate], moved: Sequence[Candidate]) -> Iterator[Row]:
@@ -207,7 +207,7 @@ class RowBuilder:
         drawn = draw_variants(task, solutions, others, self.choice.augment, rng)
         drawn += draw_variants(task, moved, [], 1, rng)
         places = {one.candidate.place for one in drawn}
-        attempts = {place: self.sources[place[0]].archive.attempt(task, place[1]) for place in places}
+        attempts = {place: self.sources[place[0]].attempt(task, place[1]) for place in places}
         did = self.sandbox.run([(one.candidate.source, one.inputs) for one in drawn], ENTRY_POINT)
         seen = {(one.source, canonical_json(task_inputs(task))) for one in solutions}
         for variant, outcomes in zip(drawn, map(as_grids, did), strict=True):
@@ -227,9 +227,9 @@ class RowBuilder:
 
     def _refine_row(self, task: Task, step: Refinement) -> Row | None:
         index, number = step.place
-        archive = self.sources[index].archive
-        attempt, evaluator = archive.attempt(task, number), Evaluator(task)
-        parents = [archive.find(evaluator, key) for key in attempt.parents]
+        source = self.sources[index]
+        attempt = source.attempt(task, number)
+        parents = [source.archive.find(source.evaluator(task), key) for key in attempt.parents]
         row = self._row(index, task, attempt, step.child, parents)
         return row and row | {"parent_accuracy": step.parent_accuracy, "bin": step.bin}
 

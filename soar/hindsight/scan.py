@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, get_args
 
 from soar.archive.reader import Archive
-from soar.archive.records import input_hash
+from soar.archive.records import Evaluator, input_hash
 from soar.core.custom import value_of
 from soar.evolution.config import SearchConfig
 from soar.evolution.run_folder import RunFolder
 from soar.hindsight.report import HindsightReport
 from soar.programs.program import Attempt
-from soar.programs.rules import Rule
 from soar.programs.voting import Prediction, Tally, Vote, Weighting
 from soar.sandbox.outcome import Limits
 from soar.tasks.task import Task
@@ -104,6 +103,14 @@ class Source:
     configs: dict[int, SearchConfig]
     tasks: dict[str, Task]
 
+    def evaluator(self, task: Task) -> Evaluator:
+        """What turns the task's records into attempts, as in the search."""
+        return next(iter(self.configs.values())).evaluator(task)
+
+    def attempt(self, task: Task, number: int) -> Attempt:
+        """Return an attempt by its number."""
+        return self.archive.attempt(self.evaluator(task), number)
+
     @property
     def limits(self) -> Limits:
         """Of the programs, as in the search."""
@@ -185,12 +192,12 @@ class Scan:
     def _eligible(self, sources: Sequence[Source]) -> Iterator[Attempt]:
         """Yield the eligible attempts, taking notes."""
         for index, source in enumerate(sources):
-            for iteration, config in source.configs.items():
-                yield from self._round(index, source.archive, iteration, config.rules)
+            for config in source.configs.values():
+                yield from self._round(index, source.archive, config)
 
-    def _round(self, index: int, archive: Archive, iteration: int, rules: Collection[Rule]) -> Iterator[Attempt]:
+    def _round(self, index: int, archive: Archive, config: SearchConfig) -> Iterator[Attempt]:
         shown: dict[str, Candidate] = {}  # by key of an attempt
-        for number, attempt in archive.numbered_attempts(self.task, iteration, rules):
+        for number, attempt in archive.numbered_attempts(config.evaluator(self.task), config.iteration):
             self.report.completions += 1
             self.report.no_program += attempt.program is None
             self.report.broken_rules.update(attempt.broken_rules)

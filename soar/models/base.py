@@ -52,11 +52,13 @@ class Sampling:
         temperature: 0 means greedy.
         min_p: tokens less likely than `min_p` times the likeliest are never drawn (Nguyen et al. 2024).
         max_tokens: longest reply, in tokens.
+        details: ids and log-probabilities of the tokens are wanted too, as far as the model gives them.
     """
 
     temperature: float = 1.0
     min_p: float = 0.05
     max_tokens: int = 2048
+    details: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +70,16 @@ class Completion:
         tokens: length of the reply in tokens, the end token counted.
         finish_reason: "stop" (the model ended it) or "length" (cut at `max_tokens` or the context's end).
         logprob: natural log-probability of the whole reply at temperature 1, or None where the model gives none.
+        token_ids: of the reply, the end token counted; None where they were not asked for, or the model gives none.
+        token_logprobs: natural log-probability of each at temperature 1; likewise.
     """
 
     text: str
     tokens: int
     finish_reason: Literal["stop", "length"]
     logprob: float | None = None
+    token_ids: tuple[int, ...] | None = None
+    token_logprobs: tuple[float, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

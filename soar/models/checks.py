@@ -49,6 +49,22 @@ def _fault(reply: Reply) -> str | None:
             return f"a completion whose finish_reason is {reprlib.repr(one.finish_reason)}: it is 'stop' or 'length'"
         if not (one.logprob is None or (isinstance(one.logprob, Real) and not math.isnan(one.logprob))):
             return f"a completion whose logprob is {reprlib.repr(one.logprob)}: it is a number, or None"
+        if fault := _fault_of_tokens(one):
+            return fault
+    return None
+
+
+def _fault_of_tokens(one: Completion) -> str | None:
+    for name, values, kind in (
+        ("token_ids", one.token_ids, Integral),
+        ("token_logprobs", one.token_logprobs, Real),
+    ):
+        if values is None:
+            continue
+        if not isinstance(values, (list, tuple)) or not all(isinstance(value, kind) for value in values):
+            return f"a completion whose {name} are {reprlib.repr(values)}: they are a tuple of numbers, or None"
+        if len(values) != one.tokens:
+            return f"a completion of {one.tokens} tokens with {len(values)} {name}"
     return None
 
 
@@ -63,4 +79,6 @@ def _storable(completion: Completion) -> Completion:
         int(completion.tokens),
         completion.finish_reason,
         None if completion.logprob is None else float(completion.logprob),
+        None if completion.token_ids is None else tuple(map(int, completion.token_ids)),
+        None if completion.token_logprobs is None else tuple(map(float, completion.token_logprobs)),
     )

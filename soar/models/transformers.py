@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 from soar.core.hints import install
 from soar.core.process import available_cores, computes_bf16
@@ -54,7 +54,7 @@ class TransformersModel:
     async def complete(self, prompt: Prompt, n: int, sampling: Sampling, seed: int) -> Reply:
         """Return `n` completions drawn with `seed`."""
         rows, prompt_tokens = await self.pool.call(0, "sample", prompt, n, sampling, seed)
-        return Reply(tuple(Completion(*row) for row in rows), prompt_tokens)
+        return Reply(tuple(rows), prompt_tokens)
 
     def count_tokens(self, prompts: Sequence[Prompt]) -> list[int]:
         """Return the length of each prompt, chat template and prefill included."""
@@ -117,10 +117,8 @@ class Child:
         """Return the length of each prompt in tokens."""
         return [len(encode_prompt(self.tokenizer, prompt)) for prompt in prompts]
 
-    def sample(
-        self, prompt: Prompt, n: int, sampling: Sampling, seed: int
-    ) -> tuple[list[tuple[str, int, str, float]], int]:
-        """Return (text, tokens, finish reason, log-probability) of each reply, and the prompt's length."""
+    def sample(self, prompt: Prompt, n: int, sampling: Sampling, seed: int) -> tuple[list[Completion], int]:
+        """Return the replies, and the prompt's length."""
         import torch
         from transformers import DynamicCache, LogitsProcessorList
 
@@ -142,13 +140,15 @@ class Child:
         replies = drawn[:, ids.shape[1] :].tolist()
         return [self._row(reply, row) for reply, row in zip(replies, logprobs, strict=True)], ids.shape[1]
 
-    def _row(self, ids: list[int], logprobs: list[float]) -> tuple[str, int, str, float]:
+    def _row(self, ids: list[int], logprobs: list[float]) -> Completion:
         ends = self.model.generation_config.eos_token_id
         stops = set(ends if isinstance(ends, list) else [ends])
         length = next((i + 1 for i, token in enumerate(ids) if token in stops), len(ids))
         stopped = ids[length - 1] in stops
         text = self.tokenizer.decode(ids[: length - stopped], skip_special_tokens=True)
-        return text, length, "stop" if stopped else "length", sum(logprobs[:length])
+        reason: Literal["stop", "length"] = "stop" if stopped else "length"
+        drawn = tuple(logprobs[:length])
+        return Completion(text, length, reason, sum(drawn), tuple(ids[:length]), drawn)
 
     def _pad(self) -> int:
         pad = self.tokenizer.pad_token_id

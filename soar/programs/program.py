@@ -43,6 +43,7 @@ class Attempt:
         task_hash: the task's content hash.
         iteration: round of the loop, from 0.
         phase: "sample" or "refine".
+        operator: name of what made its request: "sample", "refine", "crossover" or one of one's own.
         island: REx instance that asked for it; None when sampled.
         parents: keys of the attempts that were shown to the model; empty when sampled.
         model: name of the model; `adapter`: name of its adapter or None.
@@ -52,8 +53,10 @@ class Attempt:
         train_accuracy: fraction of the examples solved exactly, h(p) in the paper.
         pixel_accuracy: mean over the examples of the share of cells that are right; 0.0 where values are no grids.
         solved: for each example whether it is solved exactly; empty without a program.
+        fitness: what selectors go by, in [0, 1]: `train_accuracy`, where no scorer of one's own says otherwise.
         broken_rules: eligibility rules that it breaks (see `soar.programs.rules`); empty when eligible.
         tokens: length of the reply in tokens.
+        token_ids, token_logprobs: of the reply's tokens, where the search kept them (`keep_tokens`).
         reply: as the model wrote it.
         finish_reason: "stop" (the model ended it) or "length" (it was cut).
         parse_error: why the reply holds no program; None where it holds one.
@@ -77,6 +80,10 @@ class Attempt:
     logprob: float | None = None
     solved: tuple[bool, ...] = ()
     pixel_accuracy: float = 0.0
+    fitness: float = 0.0
+    operator: str = ""
+    token_ids: tuple[int, ...] | None = field(default=None, repr=False)
+    token_logprobs: tuple[float, ...] | None = field(default=None, repr=False)
     reply: str = field(default="", repr=False)
     finish_reason: str = "stop"
     parse_error: str | None = None

@@ -149,6 +149,8 @@ def without_largest(task: Task, parents: Sequence[Attempt], n: int) -> tuple[Tas
 
     Size is the length as JSON; of equals the later goes first. The order of the others stays.
     """
+    if n == 0:
+        return task, tuple(parents)
     sizes = [len(canonical_json([example.input, example.output])) for example in task.train]
     order = sorted(range(len(sizes)), key=lambda i: (sizes[i], i))
     kept = sorted(order[: len(order) - n])

@@ -30,7 +30,7 @@ def request(step: int = 0, **changes: object) -> Request:
     values: dict[str, object] = {
         "task_hash": TASK.content_hash, "task_id": TASK.id, "iteration": 0, "phase": "sample", "island": None,
         "step": step, "parents": (), "n": 3, "seed": 7, "prompt_hash": "p", "few_shot": (), "model": "m",
-        "adapter": None, "prompt_set": "soar:1",
+        "adapter": None, "prompt_set": "soar:1", "operator": "sample",
     }  # fmt: skip
     return Request(**(values | changes))  # type: ignore[arg-type]
 
@@ -56,7 +56,7 @@ def test_what_is_recorded_is_read(archive: ArchiveWriter) -> None:
     archive.record(
         request(phase="refine", island=2, parents=("0/sample/-/0/0",), n=1), 50, INPUTS, [record("c", RIGHT)]
     )
-    right, nothing, half, child = archive.attempts(TASK)
+    right, nothing, half, child = archive.attempts(Evaluator(TASK))
     assert [one.key for one in (right, nothing, half, child)] == [
         "0/sample/-/0/0",
         "0/sample/-/0/1",
@@ -84,9 +84,9 @@ def test_attempts_come_in_order_and_by_iteration(archive: ArchiveWriter) -> None
         archive.record(request(step), 1, INPUTS, [record("a", RIGHT)])
     archive.record(request(iteration=1, phase="refine", island=0), 1, INPUTS, [record("a", RIGHT)])
     archive.record(request(iteration=1, adapter="x"), 1, INPUTS, [record("a", RIGHT)])
-    keys = [attempt.key for attempt in archive.attempts(TASK)]
+    keys = [attempt.key for attempt in archive.attempts(Evaluator(TASK))]
     assert keys == ["0/sample/-/0/0", "0/sample/-/2/0", "0/sample/-/11/0", "1/sample/-/0/0", "1/refine/0/0/0"]
-    assert [attempt.key for attempt in archive.attempts(TASK, iteration=1)] == keys[3:]
+    assert [attempt.key for attempt in archive.attempts(Evaluator(TASK), iteration=1)] == keys[3:]
 
 
 def test_an_attempt_knows_how_near_it_is_to_the_examples(archive: ArchiveWriter) -> None:
@@ -95,7 +95,7 @@ def test_an_attempt_knows_how_near_it_is_to_the_examples(archive: ArchiveWriter)
     cells = len(near) * len(near[0])
     outcomes = (Outcome("ok", near), *RIGHT[1:])
     archive.record(request(), 1, INPUTS, [record("a", RIGHT), record("b", outcomes), record(None), record("c", HALF)])
-    found = [attempt.pixel_accuracy for attempt in archive.attempts(TASK)]
+    found = [attempt.pixel_accuracy for attempt in archive.attempts(Evaluator(TASK))]
     others = len(TASK.train) - 1
     assert found[:3] == pytest.approx([1.0, (others + (cells - 1) / cells) / (others + 1), 0.0])
     assert found[3] < 1.0
@@ -147,7 +147,7 @@ def test_a_full_disk_is_a_clear_error_and_loses_nothing(archive: ArchiveWriter) 
 
 def test_test_outputs_play_no_part(archive: ArchiveWriter) -> None:
     archive.record(request(), 1, INPUTS, RECORDS)
-    assert list(archive.attempts(TASK)) == list(archive.attempts(TASK.without_test_outputs()))
+    assert list(archive.attempts(Evaluator(TASK))) == list(archive.attempts(Evaluator(TASK.without_test_outputs())))
 
 
 def test_a_second_writer_is_refused_and_readers_are_not(archive: ArchiveWriter) -> None:
@@ -159,7 +159,7 @@ def test_a_second_writer_is_refused_and_readers_are_not(archive: ArchiveWriter) 
     with pytest.raises(ArchiveError, match="another search"):
         ArchiveWriter(archive.path)
     with Archive(archive.path) as reader:
-        attempts = reader.attempts(TASK)
+        attempts = reader.attempts(Evaluator(TASK))
         assert next(attempts).key == "0/sample/-/0/0"
         archive.record(request(1), 1, INPUTS, RECORDS)
         assert reader.counts()["requests"] == 2
@@ -203,11 +203,11 @@ def older(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
 
 def test_an_archive_of_an_older_soar_is_read_and_brought_up_to_date(older: Path) -> None:
     with Archive(older) as reader:
-        before, counts = list(reader.attempts(TASK)), reader.counts()
+        before, counts = list(reader.attempts(Evaluator(TASK))), reader.counts()
         assert reader.cost() is None
     assert [one.key for one in before] == [f"0/sample/-/0/{i}" for i in range(3)] + ["0/refine/2/0/0"]
     with ArchiveWriter(older) as writer:
-        assert list(writer.attempts(TASK)) == before and writer.counts() == counts
+        assert list(writer.attempts(Evaluator(TASK))) == before and writer.counts() == counts
         writer.decide(0, 1, {TASK.content_hash: 4})
         assert writer.decisions(0)[1] == {TASK.content_hash: 4}
         writer.record(request(9), 1, INPUTS, RECORDS, cost=0.5)
@@ -223,6 +223,24 @@ def _columns(archive: Archive) -> set[tuple[object, ...]]:
     """Name, type and constraints of every column of every table."""
     query = "SELECT m.name, c.* FROM sqlite_master m, pragma_table_info(m.name) c WHERE m.type = 'table'"
     return set(archive._connection.execute(query).fetchall())
+
+
+def test_the_operator_of_an_older_archive_is_known(older: Path) -> None:
+    with Archive(older) as reader:
+        before = [(one.phase, one.operator) for one in reader.attempts(Evaluator(TASK))]
+    assert set(before) == {("sample", "sample"), ("refine", "refine")}
+    with ArchiveWriter(older / "new.sqlite") as new:
+        new.absorb(older / "archive.sqlite")
+        assert [(one.phase, one.operator) for one in new.attempts(Evaluator(TASK))] == before
+
+
+def test_tokens_are_kept_as_they_were(archive: ArchiveWriter) -> None:
+    ids, logprobs = (5, 70_000, 0), (-0.5, -1.25, -7.0)
+    kept = Record(Completion("reply", 3, "stop", -8.75, ids, logprobs), Program("a"), None, RIGHT)
+    archive.record(request(), 1, INPUTS, [kept, RECORDS[1]])
+    first, second = archive.attempts(Evaluator(TASK))
+    assert (first.token_ids, first.token_logprobs) == (ids, logprobs)
+    assert second.token_ids is second.token_logprobs is None
 
 
 def test_an_older_archive_can_be_merged(older: Path) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 import soar
 from soar.archive.export import ExportError, attempt_rows
+from soar.archive.records import Evaluator
 from soar.evolution.results import load_run
 from soar.models.scripted import ScriptedModel
 from tests.search_support import TASKS, make_task, script
@@ -23,8 +24,8 @@ def results(tmp_path: Path) -> soar.SearchResults:
 
 def test_a_row_says_what_an_attempt_is(results: soar.SearchResults) -> None:
     with soar.Archive(results.run) as archive:
-        rows = list(attempt_rows(archive, TASKS.values()))
-        attempts = [attempt for task in TASKS.values() for attempt in archive.attempts(task)]
+        rows = list(attempt_rows(archive, map(Evaluator, TASKS.values())))
+        attempts = [attempt for task in TASKS.values() for attempt in archive.attempts(Evaluator(task))]
     assert len(rows) == len(attempts) == 3 * 32
     for row, attempt in zip(rows, attempts, strict=True):
         assert (row["key"], row["task_id"], row["parents"]) == (attempt.key, attempt.task_id, list(attempt.parents))
@@ -37,7 +38,9 @@ def test_a_row_says_what_an_attempt_is(results: soar.SearchResults) -> None:
 def test_test_outputs_are_in_no_row(results: soar.SearchResults) -> None:
     with soar.Archive(results.run) as archive:
         hidden = [task.without_test_outputs() for task in TASKS.values()]
-        assert list(attempt_rows(archive, TASKS.values())) == list(attempt_rows(archive, hidden))
+        assert list(attempt_rows(archive, map(Evaluator, TASKS.values()))) == list(
+            attempt_rows(archive, map(Evaluator, hidden))
+        )
 
 
 def test_parquet_holds_every_row(results: soar.SearchResults, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -45,7 +48,7 @@ def test_parquet_holds_every_row(results: soar.SearchResults, tmp_path: Path, mo
     monkeypatch.setattr("soar.archive.export.ROWS_AT_ONCE", 7)
     assert results.to_parquet(tmp_path / "all.parquet") == 96
     with soar.Archive(results.run) as archive:
-        rows = list(attempt_rows(archive, TASKS.values()))
+        rows = list(attempt_rows(archive, map(Evaluator, TASKS.values())))
     table = parquet.read_table(tmp_path / "all.parquet").to_pylist()
     assert table == [{name: row[name] for name in table[0]} for row in rows]
     assert set(table[0]) == set(rows[0])
@@ -90,7 +93,7 @@ def test_an_attempt_says_what_the_model_said_and_what_failed(mixed: soar.SearchR
 
 def test_the_suffix_says_what_is_written(mixed: soar.SearchResults, tmp_path: Path) -> None:
     with soar.Archive(mixed.run) as archive:
-        rows = list(attempt_rows(archive, [mixed["a,b"].task]))
+        rows = list(attempt_rows(archive, [Evaluator(mixed["a,b"].task)]))
     assert rows[1]["train_errors"][0] == 'error: ValueError: no, "rows", line 2' and rows[2]["test_errors"] == [None]
     assert mixed.export(tmp_path / "all.jsonl") == 6
     assert [json.loads(line) for line in (tmp_path / "all.jsonl").read_text().splitlines()] == rows

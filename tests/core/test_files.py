@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import soar
+from soar.archive.records import Evaluator
 from soar.core.files import whole, write_whole
 from soar.models.scripted import ScriptedModel
 from tests.search_support import TASKS, script
@@ -60,7 +61,7 @@ def test_an_export_that_fails_leaves_the_old_one(two_rounds: Path, tmp_path: Pat
     results = soar.load_run(two_rounds)
     file = tmp_path / name
     file.write_text("old")
-    broken = [TASKS["task0"], None]
+    broken = [Evaluator(TASKS["task0"]), None]
     with pytest.raises(AttributeError):
         soar.archive.export.write_rows(file, results._archive, broken)  # type: ignore[list-item]
     assert file.read_text() == "old" and list(tmp_path.iterdir()) == [file]

@@ -11,19 +11,23 @@ import numpy as np
 import pytest
 
 import soar
-from soar.evolution.rex import Rex
-from soar.evolution.selection import Best, Crossover, Uniform
+from soar.evolution.operators import Crossover, Refine
+from soar.evolution.rex import PoolMember, Rex
+from soar.evolution.selection import Best, Uniform
 from soar.models.base import Completion, Prompt, Reply, Sampling
 from soar.models.mini import MiniModel
+from soar.programs.scoring import ExactExamples
 from soar.prompts.prompt_set import load_prompt_set
 from soar.sandbox import Outcome, Sandbox
 from tests.core.test_custom import Here
+from tests.evolution.test_operators import Mirrored
+from tests.programs.test_scoring import Cells
 from tests.search_support import TASKS
 
 PROMPT = load_prompt_set("soar").render(TASKS["task0"])
 
 
-@pytest.mark.parametrize("make", [Rex, Uniform, Best, Crossover])
+@pytest.mark.parametrize("make", [Rex, Uniform, Best])
 def test_our_selectors_pass(make: Callable[[], Any]) -> None:
     soar.check_selector(make)
 
@@ -55,6 +59,40 @@ class Anything(Uniform):
 def test_what_is_wrong_with_a_selector_is_said(make: Callable[[], Any], said: str) -> None:
     with pytest.raises((AssertionError, AttributeError), match=said):
         soar.check_selector(make)
+
+
+@pytest.mark.parametrize("make", [lambda: Refine(Rex()), lambda: Crossover(Uniform()), Mirrored])
+def test_operators_pass(make: Callable[[], Any]) -> None:
+    soar.check_operator(make, TASKS["task0"], load_prompt_set("crossover"))
+
+
+class Elsewhere(Mirrored):
+    def parents(self, pool: Sequence[Any], rng: np.random.Generator) -> tuple[Any, ...]:
+        return (PoolMember("0/sample/-/9/9", 1.0, (True,) * 3),)
+
+
+class Silent(Mirrored):
+    def assemble(self, prompts: Any, reply: str, prompt: Any, parents: Any) -> Any:
+        return prompts.parse(reply, prompt.prefill) if "def" in reply else None
+
+
+@pytest.mark.parametrize(("make", "said"), [(Elsewhere, "is not of the pool"), (Silent, "a source, or a ParseFailure")])
+def test_what_is_wrong_with_an_operator_is_said(make: Callable[[], Any], said: str) -> None:
+    with pytest.raises(AssertionError, match=said):
+        soar.check_operator(make, TASKS["task0"], load_prompt_set("soar"))
+
+
+class Upside(Cells):
+    def score(self, task: soar.Task, outcomes: Sequence[Outcome]) -> soar.Score:
+        right = ExactExamples().score(task, outcomes)
+        return dataclasses.replace(right, fitness=1 - right.fitness)
+
+
+def test_scorers_are_checked() -> None:
+    soar.check_scorer(ExactExamples())
+    soar.check_scorer(Cells())
+    with pytest.raises(AssertionError, match="fitter than one that is right"):
+        soar.check_scorer(Upside())
 
 
 def test_the_sandbox_passes() -> None:

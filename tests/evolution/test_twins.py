@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 import soar
 from soar.archive.export import attempt_rows
+from soar.archive.records import Evaluator
 from soar.evaluation import compare, evaluate, vote_runs
 from soar.evolution.few_shot import solved_tasks
 from soar.evolution.merging import merge_runs
@@ -87,7 +88,7 @@ def test_both_are_in_results_and_what_they_share_is_counted_once(tmp_path: Path)
 def test_an_export_has_their_completions_once_and_names_both(tmp_path: Path) -> None:
     results = soar.search(TWINS, ScriptedModel(script), run=tmp_path, **SMALL)
     with soar.Archive(tmp_path) as archive:
-        rows = list(attempt_rows(archive, (result.task for result in results.values())))
+        rows = list(attempt_rows(archive, (Evaluator(result.task) for result in results.values())))
     assert len(rows) == len({(row["task_hash"], row["key"]) for row in rows}) == 2 * EACH
     assert {(row["task_id"], *row["twins"]) for row in rows} == {("task0", "same"), ("task1",)}
     assert set(results.to_dataset()["task_id"]) == {"task0", "task1"}

@@ -14,6 +14,7 @@ from soar.core.hints import install
 from soar.core.process import available_cores
 from soar.models.adapter import adapter_name
 from soar.models.base import Capabilities, Completion, ModelError, Prompt, Reply, Sampling
+from soar.models.mini.drawn import Drawn
 from soar.models.pool import WorkerPool
 from soar.models.worker import Worker
 
@@ -62,12 +63,9 @@ class MiniModel:
         if room < 1:
             raise ModelError(f"a prompt of {len(prefix) + len(rest)} tokens leaves no room in mini's window")
         arguments = (seed, sampling.temperature, sampling.min_p, min(sampling.max_tokens, room))
-        drawn = await self.pool.call(hash(tuple(prefix)), "sample", prefix, rest, n, *arguments)
-        texts = self.tokenizer.decode_batch([ids for ids, _, _ in drawn], skip_special_tokens=False)
-        completions = tuple(
-            Completion(text, len(ids) + stopped, "stop" if stopped else "length", logprob)
-            for text, (ids, stopped, logprob) in zip(texts, drawn, strict=True)
-        )
+        drawn: list[Drawn] = await self.pool.call(hash(tuple(prefix)), "sample", prefix, rest, n, *arguments)
+        texts = self.tokenizer.decode_batch([one.ids for one in drawn], skip_special_tokens=False)
+        completions = tuple(_completion(text, one) for text, one in zip(texts, drawn, strict=True))
         return Reply(completions, len(prefix) + len(rest))
 
     def count_tokens(self, prompts: Sequence[Prompt]) -> list[int]:
@@ -98,3 +96,8 @@ class MiniModel:
     def _ids(self, text: str) -> list[int]:
         ids: list[int] = self.tokenizer.encode(text, add_special_tokens=False).ids
         return ids
+
+
+def _completion(text: str, drawn: Drawn) -> Completion:
+    ids = (*drawn.ids, *([] if drawn.end is None else [drawn.end]))
+    return Completion(text, len(ids), "stop" if drawn.stopped else "length", drawn.logprob, ids, tuple(drawn.logprobs))

@@ -11,6 +11,7 @@ from safetensors.torch import load_file
 from soar.models.adapter import MATRICES, WEIGHTS, check_tokenizer, holds_weights
 from soar.models.base import ModelError
 from soar.models.mini.decoder import Decoder
+from soar.models.mini.drawn import Drawn
 
 
 def merge(state: dict[str, torch.Tensor], adapter: Path) -> None:
@@ -65,8 +66,8 @@ class Child:
 
     def sample(
         self, prefix: list[int], rest: list[int], n: int, seed: int, temperature: float, min_p: float, max_tokens: int
-    ) -> list[tuple[list[int], bool, float]]:
-        """Return ids, whether the model ended it, and log-probability of each reply."""
+    ) -> list[Drawn]:
+        """Return the replies."""
         # manual_seed takes 64 bits
         drawn = self.decoder.sample(prefix, rest, n, seed & (2**63 - 1), temperature, min_p, max_tokens)
-        return [(reply.ids, reply.stopped, reply.logprob) for reply in drawn]
+        return drawn

@@ -15,6 +15,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from soar.models.mini.drawn import Drawn
+
 State = dict[str, Tensor]
 Cache = list[tuple[Tensor, Tensor]]  # per layer: keys and values, [kv_heads, length, head_dim]
 Turn = tuple[Tensor, Tensor]  # of rotary positions
@@ -31,15 +33,6 @@ class Layer:
     out: Tensor
     gate_up: Tensor
     down: Tensor
-
-
-@dataclass(frozen=True, slots=True)
-class Drawn:
-    """One reply: token ids without what ended it, whether the model ended it, its log-probability at temperature 1."""
-
-    ids: list[int]
-    stopped: bool
-    logprob: float
 
 
 class Decoder:
@@ -161,19 +154,20 @@ class Rows:
         shape = (len(prompt), n, decoder.kv_heads, max_tokens, decoder.head_dim)
         self.keys, self.values = torch.empty(shape), torch.empty(shape)
         self.ids: list[list[int]] = [[] for _ in range(n)]
-        self.logprob, self.stopped = [0.0] * n, [False] * n
+        self.logprobs: list[list[float]] = [[] for _ in range(n)]
+        self.end: list[int | None] = [None] * n
         self.live = list(range(n))
         self.steps = 0
 
     def accept(self, tokens: Tensor, logprobs: Tensor) -> Tensor:
         """Append a token to each live row, drop the rows that ended; return the tokens of those still live."""
         for row, token, logprob in zip(self.live, tokens.tolist(), logprobs.tolist(), strict=True):
-            self.logprob[row] += logprob
+            self.logprobs[row].append(logprob)
             if token in self.decoder.ends:
-                self.stopped[row] = True
+                self.end[row] = token
             else:
                 self.ids[row].append(token)
-        going = [i for i, row in enumerate(self.live) if not self.stopped[row]]
+        going = [i for i, row in enumerate(self.live) if self.end[row] is None]
         if len(going) < len(self.live):
             self.live = [self.live[i] for i in going]
             kept = torch.tensor(going, dtype=torch.long)
@@ -212,7 +206,7 @@ class Rows:
 
     def finished(self) -> list[Drawn]:
         """Return all replies, in the order of their rows."""
-        return [Drawn(*row) for row in zip(self.ids, self.stopped, self.logprob, strict=True)]
+        return [Drawn(*row) for row in zip(self.ids, self.end, self.logprobs, strict=True)]
 
 
 def _draw(logits: Tensor, temperature: float, min_p: float, generator: torch.Generator) -> tuple[Tensor, Tensor]:

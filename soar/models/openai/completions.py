@@ -147,11 +147,25 @@ def read_answer(reply: Mapping[str, Any], prompt: Prompt, n: int) -> Answer:
     tokens = counts if len(counts) == len(texts) else _shares(usage.completions, [len(text) for text in texts])
     reasons = [_reason(choice) for choice in choices]
     completions = [
-        Completion(text, count, "length" if reason in CUT else "stop", None if one is None else sum(one))
-        for text, count, reason, one in zip(texts, tokens, reasons, logprobs, strict=True)
+        _completion(choice, text, count, reason, one)
+        for choice, text, count, reason, one in zip(choices, texts, tokens, reasons, logprobs, strict=True)
     ]
     unusual = tuple(reason for reason in reasons[:n] if reason not in CUT | ENDED)
     return Answer(tuple(completions[:n]), usage, unusual)
+
+
+def _completion(
+    choice: Mapping[str, Any], text: str, tokens: int, reason: str, logprobs: Sequence[float] | None
+) -> Completion:
+    ids = choice.get("token_ids")  # where a vLLM was asked for them
+    return Completion(
+        text,
+        tokens,
+        "length" if reason in CUT else "stop",
+        None if logprobs is None else sum(logprobs),
+        tuple(map(int, ids)) if isinstance(ids, list) and len(ids) == tokens else None,
+        tuple(logprobs) if logprobs is not None and len(logprobs) == tokens else None,
+    )
 
 
 def remedy(body: Mapping[str, Any], said: str) -> str | None:

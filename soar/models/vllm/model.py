@@ -106,6 +106,7 @@ class VllmModel:
         body = NEUTRAL | {
             "prompt": ids, "n": drawn, "max_tokens": min(sampling.max_tokens, room), "seed": seed & (2**63 - 1),
             "temperature": sampling.temperature, "min_p": sampling.min_p, "logprobs": 0,
+            "return_token_ids": sampling.details,
         }  # fmt: skip
 
         def read(reply: Mapping[str, Any]) -> Answer:
