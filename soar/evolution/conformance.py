@@ -104,7 +104,7 @@ def _attempt(task: Task, number: int, right: bool) -> Attempt:
 
 
 def check_scorer(scorer: Scorer) -> None:
-    """Check a scorer: what it gives can be ranked, is the same again, and failing everywhere is no better than right."""
+    """Check a scorer: what it gives can be ranked, is the same again, and failing everywhere is no better."""
     task = Task("t", tuple(Example([[i]], [[i, i]]) for i in range(3)), (Example([[4]], None),))
     right = [Outcome("ok", cast(Any, example.output)) for example in task.train]
     raised = [Outcome("error", error=ProgramError("ValueError", "no", 1)) for _ in task.train]
