@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import typer
-
 from soar.cli.iterate import iterate
+from soar.cli.main import command_of, main
 
 if __name__ == "__main__":
-    typer.run(iterate)
+    main(command_of(iterate))

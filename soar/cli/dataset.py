@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from soar.cli.derive import takes
+from soar.loop.config import HindsightConfig, loop_rows
+
 if TYPE_CHECKING:
     from datasets import Dataset
     from rich.console import Console
@@ -17,39 +20,11 @@ if TYPE_CHECKING:
 EXAMPLES = 2  # rows of each kind that are shown
 
 
+@takes(HindsightConfig, without=("scope",))
 def dataset(
     runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Folders of runs; several are pooled.")],
     iteration: Annotated[
         str | None, typer.Option(help="Round of the loop, or all; without it, the last of each run.")
-    ] = None,
-    selection: Annotated[
-        str | None,
-        typer.Option(
-            help="Programs for sampling: greedy-diverse, greedy, uniform, correct-only. This option and those that "
-            "follow up to --threshold, and --seed: without them, what the loop in the folder learns with, else SOAR's "
-            "(greedy-diverse, diverse, 50, 0, no, no, ngrams, the embedder's, 0)."
-        ),
-    ] = None,
-    refinement: Annotated[str | None, typer.Option(help="Refinements: diverse, uniform, none.")] = None,
-    per_task: Annotated[int | None, typer.Option(help="Most rows of each kind that a task may have.")] = None,
-    augment: Annotated[
-        int | None, typer.Option(help="Rows more for each solution: what it gives at other inputs.")
-    ] = None,
-    move_inputs: Annotated[
-        bool | None,
-        typer.Option(
-            "--move-inputs/--no-move-inputs", help="Show programs that solve nothing at turned and recoloured inputs."
-        ),
-    ] = None,
-    simplify: Annotated[
-        bool | None, typer.Option("--simplify/--no-simplify", help="Take out of programs what changes nothing.")
-    ] = None,
-    embedder: Annotated[
-        str | None,
-        typer.Option(help="Finds near-duplicates: ngrams, coderank (the paper's), or a sentence-transformers model."),
-    ] = None,
-    threshold: Annotated[
-        float | None, typer.Option(help="Cosine above which two solutions count as one; without it, the embedder's.")
     ] = None,
     test_time: Annotated[
         bool, typer.Option("--test-time", help="Rows for target tasks: drawn by the vote, no test output is read.")
@@ -66,8 +41,12 @@ def dataset(
     parquet: Annotated[Path | None, typer.Option(help="Write a Parquet file.")] = None,
     push: Annotated[str | None, typer.Option(help="Push to this name on the hub; private unless --public.")] = None,
     public: Annotated[bool, typer.Option("--public", help="Let everybody see what is pushed.")] = False,
+    *,
+    options: dict[str, Any],
 ) -> None:
     """Make rows to train on out of the attempts of runs: what became of the attempts, and some rows.
+
+    What is not said of the rows is as the loop in the folder learns, or else as SOAR does (the defaults shown).
 
     Examples: `soar dataset runs/first` · `soar dataset runs/first --row 3` · `soar dataset runs/a runs/b --save rows`
     """
@@ -77,7 +56,6 @@ def dataset(
     from soar.hindsight import DatasetError, make_dataset
     from soar.hindsight.dataset import open_sources
     from soar.hindsight.relabel import row_task
-    from soar.loop.config import loop_rows
 
     if iteration is not None and iteration != "all" and not iteration.isdecimal():
         raise DatasetError(f"--iteration is a number or 'all', not {iteration!r}")
@@ -86,21 +64,10 @@ def dataset(
     if picture is not None and row is None:
         raise DatasetError("--picture draws the task of a row: name one with --row")
     chosen: Any = iteration if iteration in (None, "all") else int(iteration)
-    given: dict[str, Any] = {
-        "selection": selection,
-        "refinement": refinement,
-        "per_task": per_task,
-        "augment": augment,
-        "move_inputs": move_inputs,
-        "simplify": simplify,
-        "embedder": embedder,
-        "threshold": threshold,
-        "seed": seed,
-    }
-    options = {} if test_time else loop_rows(runs)
-    if options:
+    usual = {} if test_time else loop_rows(runs)
+    if usual:
         typer.echo("Options that are not given are those the loop in this folder learns with.", err=True)
-    options |= {name: value for name, value in given.items() if value is not None}
+    options = usual | options | ({} if seed is None else {"seed": seed})
     made, report = make_dataset(runs, iteration=chosen, test_time=test_time, model=model, **options)
     console = Console()
     if row is not None:

@@ -9,6 +9,9 @@ import typer
 
 from soar.cli.config_file import HELP as CONFIG
 from soar.cli.config_file import with_file
+from soar.cli.derive import takes
+from soar.loop.config import LoopConfig
+from soar.training.config import TrainingConfig
 
 if TYPE_CHECKING:
     from soar.tasks.sets import TaskSet
@@ -16,11 +19,12 @@ if TYPE_CHECKING:
 DOMAIN, SLICE = "gym/domain-8", 100  # 5 to 7 are kept for reports
 
 
+@takes(LoopConfig, without=("iterations", "iteration", "scorer"), training=TrainingConfig)
 def iterate(
-    ctx: typer.Context,
     iterations: Annotated[
-        int, typer.Option("--iters", "--iterations", help="Rounds of search and training; a last search follows.")
-    ] = 4,
+        int | None,
+        typer.Option("--iters", "--iterations", help="Rounds of search and training, 4; a last search follows."),
+    ] = None,
     model: Annotated[
         str, typer.Option(help="mini (embedded), hf:NAME_OR_FOLDER, vllm:NAME_OR_FOLDER: one that loads adapters.")
     ] = "mini",
@@ -28,7 +32,8 @@ def iterate(
         str | None,
         typer.Option(
             help="What is searched and learnt from: a set (arc-agi-1/training), a file or a folder. Without it, "
-            f"{SLICE} generated tasks of a dozen kinds ({DOMAIN}/train), and {SLICE} more held out."
+            f"{SLICE} generated tasks of a dozen kinds ({DOMAIN}/train), and {SLICE} more held out; these are searched "
+            "after every round, and at last by the base model alone (held_out_every, control)."
         ),
     ] = None,
     held_out: Annotated[
@@ -38,76 +43,17 @@ def iterate(
     target: Annotated[
         str | None, typer.Option(help="What is to be solved at last, with --ttt rounds: a set, file or folder.")
     ] = None,
-    ttt: Annotated[
-        int, typer.Option(help="Test-time rounds on the target tasks; they read none of their answers.")
-    ] = 0,
     run: Annotated[
         Path, typer.Option(help="Folder of all that is made; the same command goes on where it was killed.")
     ] = Path("runs/demo"),
-    config: Annotated[Path | None, typer.Option(help=f"{CONFIG} Those of rows in a table [hindsight].")] = None,
-    samples: Annotated[int, typer.Option(help="Programs drawn independently, per task and round.")] = 32,
-    refinements: Annotated[int, typer.Option(help="Programs drawn as refinements, per task and round.")] = 8,
-    per_task: Annotated[
-        int | None, typer.Option(help="Most rows of each kind learnt from a task; without it, what suits the model.")
-    ] = None,
-    augment: Annotated[
-        int | None,
-        typer.Option(help="Rows more for each solution: what it gives at other inputs; likewise."),
-    ] = None,
-    move_inputs: Annotated[
-        bool | None,
-        typer.Option(help="Show programs that solve nothing at turned, mirrored and recoloured inputs; likewise."),
-    ] = None,
-    simplify: Annotated[
-        bool | None, typer.Option(help="Take out of programs what changes nothing before they are learnt; likewise.")
-    ] = None,
-    selection: Annotated[
-        str | None,
-        typer.Option(help="Of sampling rows: correct-only (mini's), uniform, greedy, greedy-diverse (the paper's)."),
-    ] = None,
-    refinement: Annotated[
-        str | None, typer.Option(help="Of refinement rows: uniform, diverse (the paper's, and mini's), none.")
-    ] = None,
-    scope: Annotated[
-        str | None,
-        typer.Option(
-            help="Learn from the attempts of the current round (as the authors' code), or of all so far (mini)."
-        ),
-    ] = None,
-    embedder: Annotated[
-        str, typer.Option(help="Tells programs that are alike: ngrams (no download), coderank, or a model's name.")
-    ] = "ngrams",
-    seed: Annotated[int, typer.Option(help="The same seed gives the same programs with the embedded model.")] = 0,
-    epochs: Annotated[int | None, typer.Option(help="Of each training; without it, what suits the model.")] = None,
-    learning_rate: Annotated[float | None, typer.Option(help="Of each training; likewise.")] = None,
-    rank: Annotated[str | None, typer.Option(help="Of the LoRA adapters, or full: all weights; likewise.")] = None,
-    stop_when_solved: Annotated[
-        int | None,
-        typer.Option(help="Ask no further for a task once so many programs of a round solve it."),
-    ] = None,
+    config: Annotated[Path | None, typer.Option(help=f"{CONFIG} Tables: [hindsight], [training].")] = None,
     limit: Annotated[
         int | None, typer.Option(help="Take so many of --tasks, in the order of the hash of their content.", min=1)
     ] = None,
     held_out_limit: Annotated[int | None, typer.Option(help="The same of --held-out.", min=1)] = None,
     target_limit: Annotated[int | None, typer.Option(help="The same of --target.", min=1)] = None,
-    held_out_every: Annotated[
-        bool, typer.Option("--held-out-every", help="Search the held-out tasks after every round.")
-    ] = False,
-    control: Annotated[
-        bool | None,
-        typer.Option(
-            help="At last, search with the base model and as many completions as all searches had. On without --tasks."
-        ),
-    ] = None,
-    continued: Annotated[
-        bool | None,
-        typer.Option(help="Train each adapter from the one before it (mini), or from the base model (the paper)."),
-    ] = None,
     pool: Annotated[
         list[Path] | None, typer.Option(help="Another run whose rows join those of this one before test time.")
-    ] = None,
-    tolerance: Annotated[
-        float | None, typer.Option(help="Let numbers differ by so much, as in soar search; tasks of grids stay exact.")
     ] = None,
     drop_overlap: Annotated[
         bool, typer.Option("--drop-overlap", help="Leave out training tasks that share examples with other sets.")
@@ -117,6 +63,8 @@ def iterate(
         list[str] | None,
         typer.Option(help="Also send figures to wandb or trackio; TensorBoard files are always written."),
     ] = None,
+    *,
+    options: dict[str, Any],
 ) -> None:
     """Let a model get better at a set of tasks: search, learn from the attempts in hindsight, train, search again.
 
@@ -125,32 +73,23 @@ def iterate(
     them. Everything lands in --run, with a report.md that each stage renews. Kill it whenever you like: the same
     command goes on.
 
+    The defaults shown are SOAR's; mini has its own of rows and training (docs/training.md).
+
     Examples: `soar iterate --iters 4` · `soar iterate --tasks arc-agi-1/training --target my.jsonl --ttt 2`
     """
     from rich.console import Console
 
     from soar.evolution.stopping import StopFile
     from soar.loop.loop import iterate as run_loop
-    from soar.training.config import TrainingConfig
 
     console = Console()
-    changes = {"seed": seed, "epochs": epochs, "learning_rate": learning_rate, "rank": rank}
-    training = TrainingConfig.for_model(model, **{name: value for name, value in changes.items() if value is not None})
-    hindsight = {
-        "per_task": per_task, "augment": augment, "move_inputs": move_inputs, "simplify": simplify,
-        "selection": selection,
-        "refinement": refinement, "scope": scope, "embedder": embedder,
-    }  # fmt: skip
-    options: dict[str, Any] = {
-        "iterations": iterations, "ttt": ttt, "samples": samples, "refinements": refinements, "seed": seed,
-        "held_out_every": held_out_every or tasks is None, "stop_when_solved": stop_when_solved,
-        "control": tasks is None if control is None else control,
-        "tolerance": tolerance,
-        "hindsight": {name: value for name, value in hindsight.items() if value is not None},
-    }  # fmt: skip
-    if continued is not None:
-        options["continued"] = continued
-    options = with_file(ctx, config, options, {}, own=("hindsight",))
+    if iterations is not None:
+        options["iterations"] = iterations
+    options = with_file(config, options, [*LoopConfig.model_fields, "training"])
+    if tasks is None:
+        options = {"held_out_every": True, "control": True, **options}
+    learning = {"seed": options.get("seed", 0), **options.pop("training", {})}
+    training = TrainingConfig.for_model(model, **learning)
     searched, aside = _sets(tasks, limit, held_out, held_out_limit)
     try:
         report = run_loop(

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from soar.tasks.sets import TaskSet
     from soar.tasks.task import Task
 
-# `soar.programs.voting.Weighting`, which brings numpy: help should be quick.
-Vote: TypeAlias = Literal["sum", "appendix", "majority", "best", "closest"]
 SETS = "arc-agi-1/training, arc-agi-1/evaluation, arc-agi-2/training, arc-agi-2/evaluation, gym/domain-1/train"
 MODELS = "mini (embedded), hf:NAME_OR_FOLDER, vllm:NAME_OR_FOLDER, openai:MODEL, openai:MODEL@http://host:port/v1."
 SETTINGS = "TOML file that says more of an openai: model: limits, prices, what it understands."

@@ -4,45 +4,33 @@ from __future__ import annotations
 
 import importlib.util
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from soar.cli.config_file import HELP as CONFIG
+from soar.cli.config_file import with_file
+from soar.cli.derive import takes
 from soar.core.hints import install
+from soar.training.config import TrainingConfig
 
 if TYPE_CHECKING:
     from datasets import Dataset
 
 
+@takes(TrainingConfig)
 def train(
     rows: Annotated[
         Path, typer.Argument(metavar="ROWS", help="What `soar dataset RUN --save` (or --parquet) has written.")
     ],
     output: Annotated[Path, typer.Option(help="Folder of the adapter; the same command goes on where it was killed.")],
     model: Annotated[str, typer.Option(help="The base: mini, hf:NAME_OR_FOLDER, vllm:NAME_OR_FOLDER.")] = "mini",
-    rank: Annotated[
-        str | None, typer.Option(help="Of the LoRA matrices (paper: 256); full: train all weights, no matrices.")
-    ] = None,
-    alpha: Annotated[float | None, typer.Option(help="LoRA scales by alpha/√rank (paper: 32).")] = None,
-    learning_rate: Annotated[float | None, typer.Option(help="At its peak (paper: 5e-5).")] = None,
-    epochs: Annotated[int | None, typer.Option(help="Times that every row is seen (paper: 3).")] = None,
-    batch_size: Annotated[int | None, typer.Option(help="Rows of an optimizer step (paper: 64).")] = None,
-    micro_batch_size: Annotated[int | None, typer.Option(help="Rows in memory together (paper: 1).")] = None,
-    max_tokens: Annotated[int | None, typer.Option(help="Longer rows are left out; by default the window.")] = None,
-    precision: Annotated[str | None, typer.Option(help="auto (bf16 where the hardware has it), bf16, fp32.")] = None,
-    quantize: Annotated[
-        bool | None, typer.Option("--quantize/--no-quantize", help="QLoRA; by default with CUDA above 15B parameters.")
-    ] = None,
-    packing: Annotated[
-        bool | None, typer.Option("--packing/--no-packing", help="By default with CUDA and flash attention.")
-    ] = None,
-    unsloth: Annotated[
-        bool | None, typer.Option("--unsloth/--no-unsloth", help="By default with CUDA, if it is installed.")
-    ] = None,
-    seed: Annotated[int | None, typer.Option(help="Of the LoRA matrices and the order of rows.")] = None,
+    config: Annotated[Path | None, typer.Option(help=CONFIG)] = None,
     continue_from: Annotated[
         Path | None, typer.Option(help="Folder of an adapter to go on from; by default the base model.")
     ] = None,
+    *,
+    options: dict[str, Any],
 ) -> None:
     """Train a LoRA adapter on rows made by hindsight.
 
@@ -50,18 +38,12 @@ def train(
 
     Example: `soar dataset runs/first --save rows`, then `soar train rows --output adapter`
     """
-    from soar.training.config import TrainingConfig
     from soar.training.job import train as train_on
     from soar.training.progress import summary
 
-    given = {
-        "rank": rank, "alpha": alpha, "learning_rate": learning_rate, "epochs": epochs, "batch_size": batch_size,
-        "micro_batch_size": micro_batch_size, "max_tokens": max_tokens, "precision": precision, "quantize": quantize,
-        "packing": packing, "unsloth": unsloth, "seed": seed,
-    }  # fmt: skip
-    config = TrainingConfig.for_model(model, **{name: value for name, value in given.items() if value is not None})
+    chosen = TrainingConfig.for_model(model, **with_file(config, options, TrainingConfig.model_fields))
     try:
-        adapter = train_on(_read(rows), model, output, config, continue_from=continue_from)
+        adapter = train_on(_read(rows), model, output, chosen, continue_from=continue_from)
     except KeyboardInterrupt:
         typer.secho(f"soar: interrupted; the same command goes on from the last checkpoint in {output}", err=True)
         raise typer.Exit(130) from None

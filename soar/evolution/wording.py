@@ -24,7 +24,7 @@ def cut_warning(cut: tuple[int, int], completions: int) -> str:
         return ""
     return (
         f"Warning: {count / completions:.1%} of the replies were cut at the longest length ({longest} tokens). "
-        "Raise it in a new run with --reply-tokens (in Python max_tokens), as far as the model's window reaches"
+        "Raise it in a new run with --max-tokens (in Python max_tokens), as far as the model's window reaches"
     )
 
 

@@ -71,6 +71,8 @@ class LoopConfig(SearchConfig):
     """Options of `soar.iterate`: those of every search, and these.
 
     Attributes:
+        samples: completions of the sampling phase, per task and round (paper: 3,000).
+        refinements: completions of the refinement phase, likewise (paper: 3,000).
         iterations: rounds of search, hindsight and training; a last search follows.
         ttt: test-time rounds on the target tasks.
         held_out_every: search the held-out tasks after every round, not only before the first and after the last.
@@ -81,6 +83,8 @@ class LoopConfig(SearchConfig):
         hindsight: see `HindsightConfig`.
     """
 
+    samples: int = Field(32, ge=0)
+    refinements: int = Field(8, ge=0)
     iterations: int = Field(4, ge=0, json_schema_extra=may("grow"))
     ttt: int = Field(0, ge=0, json_schema_extra=may("grow"))
     held_out_every: bool = False

@@ -207,7 +207,9 @@ class Stages:
     def _advice(self) -> str:
         solved_only = self.config.hindsight.selection == "correct-only"
         return (
-            " (correct-only rows come from solved tasks: --selection greedy-diverse takes any)" if solved_only else ""
+            " (correct-only rows come from solved tasks: --hindsight.selection greedy-diverse takes any)"
+            if solved_only
+            else ""
         )
 
     def train(self, title: str, place: Path, start: Adapter | None) -> Generator[LoopSnapshot, None, Adapter]:

@@ -87,11 +87,13 @@ def test_a_killed_search_goes_on_and_ends_as_it_would_have(tmp_path: Path) -> No
 def test_a_stop_file_stops_and_the_same_command_goes_on(tmp_path: Path) -> None:
     (tmp_path / "stop").touch()
     command = ["search", "3c9b0459", *SMALL, "--json", "--run", str(tmp_path / "run")]
-    stopped = soar(*command, "--stop-file", str(tmp_path / "stop"), "--max-programs", "1000", "--max-seconds", "600")
+    stopped = soar(*command, "--stop-file", str(tmp_path / "stop"), "--stop-programs", "1000", "--stop-seconds", "600")
     assert stopped.returncode == 0 and "stopped: the stop file" in stopped.stderr and "goes on" in stopped.stderr
     assert json.loads(stopped.stdout)["stats"]["completions"] == 0
     assert json.loads(soar(*command).stdout)["stats"]["completions"] == 16
-    counted = json.loads(soar(*command, "--vote", "majority").stdout)["predictions"]  # the same attempts, voted on anew
+    counted = json.loads(soar(*command, "--vote-weight", "majority").stdout)[
+        "predictions"
+    ]  # the same attempts, voted on anew
     assert counted and all(one["weight"] == one["count"] for one in counted)
 
 
@@ -155,7 +157,7 @@ def test_doctor_names_the_vllm_that_would_be_started(monkeypatch: pytest.MonkeyP
         (("search", "3c9b0459", "--model", "gpt"), "no model 'gpt'"),
         (("search", "3c9b0459", "--samples", "-1"), "samples"),
         (("search", "3c9b0459", "--sample", "1"), "--samples"),
-        (("search", "3c9b0459", "--vote", "loudest"), "--vote"),
+        (("search", "3c9b0459", "--vote-weight", "loudest"), "vote_weight"),
         (("show", "nowhere"), "nowhere"),
     ],
 )

@@ -26,7 +26,7 @@ SETTINGS = [block for page in PAGES for block in re.findall(r"```toml\n(.*?)```"
 @pytest.mark.parametrize("line", LINES)
 def test_a_command_is_understood(line: str) -> None:
     words = shlex.split(line.split("  ")[0], comments=True)[1:]
-    command = typer.main.get_command(app).commands[words[0]]  # type: ignore[attr-defined]
+    command = typer.main.get_command(app).get_command(None, words[0])  # type: ignore[attr-defined]
     command.make_context(words[0], words[1:])
 
 

@@ -57,7 +57,7 @@ def test_many_cut_replies_are_warned_of_with_the_option_that_mends_it() -> None:
     results = soar.search([make_task("one", 1)], CutModel(["x" * 40]), **options)
     assert results.cut == (2, 10)
     assert "25.0% of the replies were cut at the longest length (10 tokens)" in str(results)
-    assert "--reply-tokens" in str(results) and "max_tokens" in str(results)
+    assert "--max-tokens" in str(results) and "max_tokens" in str(results)
     assert results["one"].cut == (2, 10)
     console = Console(width=400, record=True, file=io.StringIO())
     console.print(results["one"])

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,7 +14,6 @@ from typer.testing import CliRunner
 
 import soar
 from soar.cli.main import app
-from soar.cli.naming import Vote
 from soar.core.errors import SoarError
 from soar.core.hints import install
 from soar.evolution.results import load_run
@@ -23,7 +22,6 @@ from soar.models import Capabilities, Completion, ModelError, Reply
 from soar.models.adapter import Adapter
 from soar.models.checks import checked
 from soar.models.scripted import ScriptedModel
-from soar.programs.voting import Weighting
 from soar.tasks.given import as_tasks
 from soar.training.job import train
 from tests.search_support import TASKS
@@ -165,12 +163,6 @@ def test_hints_name_what_can_be_installed_from() -> None:
 def test_commands_say_what_is_not_there(words: str) -> None:
     done = CliRunner().invoke(app, words.split())
     assert isinstance(done.exception, SoarError) and "\n" not in str(done.exception)
-
-
-def test_an_option_is_called_by_its_own_name() -> None:
-    assert get_args(Vote) == get_args(Weighting)
-    done = CliRunner().invoke(app, ["search", "3c9b0459", "--vote", "foo"])
-    assert done.exit_code == 2 and "--vote" in done.output and "vote_weight" not in done.output
 
 
 WRONG_CALLS: dict[str, tuple[Callable[[Path], object], str]] = {
