@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Generator, Iterable, Mapping
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any, Unpack, overload
 
 if TYPE_CHECKING:
     from soar.evolution.progress import Snapshot
     from soar.evolution.result import SearchResult
     from soar.evolution.results import SearchResults
     from soar.evolution.stopping import Stopper
+    from soar.evolution.typed import SearchOptions
     from soar.models.adapter import Adapter
     from soar.models.base import LanguageModel
     from soar.sandbox.executor import Executor
@@ -29,10 +30,10 @@ def search(
     stop: Stopper | None = None,
     executor: Executor | None = None,
     progress: bool | None = None,
-    **config: Any,
+    **config: Unpack[SearchOptions],
 ) -> SearchResult: ...
 @overload
-def search(
+def search(  # type: ignore[overload-overlap]
     tasks: str | Path | dict[str, list[Any]],
     model: str | LanguageModel = "mini",
     *,
@@ -41,7 +42,7 @@ def search(
     stop: Stopper | None = None,
     executor: Executor | None = None,
     progress: bool | None = None,
-    **config: Any,
+    **config: Unpack[SearchOptions],
 ) -> SearchResult | SearchResults: ...
 @overload
 def search(
@@ -53,7 +54,7 @@ def search(
     stop: Stopper | None = None,
     executor: Executor | None = None,
     progress: bool | None = None,
-    **config: Any,
+    **config: Unpack[SearchOptions],
 ) -> SearchResults: ...
 @overload
 def search(
@@ -65,7 +66,7 @@ def search(
     stop: Stopper | None = None,
     executor: Executor | None = None,
     progress: bool | None = None,
-    **config: Any,
+    **config: Unpack[SearchOptions],
 ) -> SearchResults: ...
 def search(
     tasks: TaskSource,
@@ -76,7 +77,7 @@ def search(
     stop: Stopper | None = None,
     executor: Executor | None = None,
     progress: bool | None = None,
-    **config: Any,
+    **config: Unpack[SearchOptions],
 ) -> SearchResult | SearchResults:
     """Search programs for one task or many, vote over what they predict, and return the result or the results.
 
@@ -130,7 +131,7 @@ def search_iter(
     run: str | Path | None = None,
     stop: Stopper | None = None,
     executor: Executor | None = None,
-    **config: Any,
+    **config: Unpack[SearchOptions],
 ) -> Generator[Snapshot, None, None]:
     """Search as `search` does and yield snapshots, about twice a second and whenever a task ends.
 

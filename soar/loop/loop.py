@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Unpack
 
 from soar.core.errors import expect, expect_path
 from soar.evolution.stopping import Stopper
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from datasets import Dataset
 
     from soar.hindsight import HindsightReport
+    from soar.loop.typed import LoopOptions
     from soar.models.adapter import Adapter
     from soar.training.config import TrainingConfig
 
@@ -47,7 +48,7 @@ def iterate(
     track: Sequence[str] = (),
     stop: Stopper | None = None,
     progress: bool | None = None,
-    **options: Any,
+    **options: Unpack[LoopOptions],
 ) -> LoopReport:
     """Let a model get better at a set of tasks by searching them and learning from every attempt; return the figures.
 
@@ -77,7 +78,7 @@ def iterate(
     from soar.evolution.progress_bar import watched
     from soar.training.progress import watched as training_watched
 
-    steps = _steps(tasks, model, held_out, target, run, training, pool, drop_overlap, track, stop, True, options)
+    steps = _steps(tasks, model, held_out, target, run, training, pool, drop_overlap, track, stop, True, dict(options))
     last = _Last(steps)
     with closing(steps):
         for (kind, stage), group in groupby(last, key=lambda snapshot: (snapshot.kind, snapshot.stage)):
@@ -119,13 +120,13 @@ def iterate_iter(
     drop_overlap: bool = False,
     track: Sequence[str] = (),
     stop: Stopper | None = None,
-    **options: Any,
+    **options: Unpack[LoopOptions],
 ) -> Steps:
     """Run the loop as `iterate` does and yield snapshots: those of every search, and one when a stage begins and ends.
 
     The last snapshot has the whole report. Closing the iterator ends the loop at once; what was recorded stays.
     """
-    return _steps(tasks, model, held_out, target, run, training, pool, drop_overlap, track, stop, False, options)
+    return _steps(tasks, model, held_out, target, run, training, pool, drop_overlap, track, stop, False, dict(options))
 
 
 def _steps(

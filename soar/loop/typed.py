@@ -1,0 +1,19 @@
+"""Options of `soar.iterate` for type checkers, out of `LoopConfig`. Written by experiments/typed_options.py."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from soar.evolution.typed import SearchOptions
+
+
+class LoopOptions(SearchOptions, total=False):
+    """See `LoopConfig`."""
+
+    iterations: int
+    ttt: int
+    held_out_every: bool
+    control: bool
+    continued: bool
+    hindsight: Mapping[str, Any]
