@@ -22,7 +22,7 @@ from soar.tasks.gym.families_scene import AFTER
 from soar.tasks.gym.generator import FAMILIES, run
 from soar.tasks.gym.grammar import Family, fill, new_draw, render
 from soar.tasks.gym.inputs import Array
-from soar.tasks.task import Grid
+from soar.tasks.values import Grid
 
 DOCS = Path(__file__).parent.parent / "docs"
 MODULES = ("shape", "colour", "objects", "fill", "draw", "parts", "pattern")

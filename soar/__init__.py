@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from soar.evolution.config import ConfigError, SearchConfig
     from soar.evolution.conformance import check_executor, check_model, check_operator, check_scorer, check_selector
     from soar.evolution.plan import PromptTooLongError
-    from soar.evolution.progress import Snapshot
     from soar.evolution.result import SearchResult
     from soar.evolution.results import SearchResults, load_run
+    from soar.evolution.snapshot import Snapshot
     from soar.evolution.stopping import Cost, Programs, Seconds, StopFile, Stopper, Tokens
     from soar.hindsight import HindsightReport, make_dataset
     from soar.loop.config import LoopConfig
@@ -115,7 +115,7 @@ _HOMES = {
         "check_selector",
     ],
     "soar.evolution.plan": ["PromptTooLongError"],
-    "soar.evolution.progress": ["Snapshot"],
+    "soar.evolution.snapshot": ["Snapshot"],
     "soar.evolution.result": ["SearchResult"],
     "soar.evolution.results": ["SearchResults", "load_run"],
     "soar.evolution.stopping": ["Cost", "Programs", "Seconds", "StopFile", "Stopper", "Tokens"],

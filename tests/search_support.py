@@ -9,7 +9,8 @@ from pathlib import Path
 from soar.models.base import Prompt
 from soar.programs.program import Attempt, Program
 from soar.sandbox.outcome import Outcome
-from soar.tasks.task import Example, Task, Value
+from soar.tasks.task import Example, Task
+from soar.tasks.values import Value
 
 BODIES = (
     "[row[::-1] for row in grid]",

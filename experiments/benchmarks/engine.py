@@ -38,12 +38,14 @@ from soar.evolution.client import ModelClient
 from soar.evolution.config import SearchConfig
 from soar.evolution.engine import search_all
 from soar.evolution.plan import make_plan
-from soar.evolution.progress import Progress, Snapshot
+from soar.evolution.progress import Progress
 from soar.evolution.requests import SearchContext
 from soar.evolution.run_folder import RunFolder
+from soar.evolution.snapshot import Snapshot
 from soar.models.base import Capabilities, Completion, Prompt, Reply, Sampling
 from soar.sandbox.outcome import Outcome, ProgramError
-from soar.tasks.task import Example, Task, Value
+from soar.tasks.task import Example, Task
+from soar.tasks.values import Value
 
 SIGMA = 1.0
 MEDIAN_SECONDS = 8.0  # of a request

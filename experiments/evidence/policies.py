@@ -25,7 +25,7 @@ from soar.evolution.results import load_run
 from soar.evolution.rex import thetas
 from soar.evolution.slices import readable_by_mini
 from soar.programs.voting import answer
-from soar.tasks.task import canonical_json, matches
+from soar.tasks.values import canonical_json, matches
 
 PATH = RESULTS / "policies.json"
 BUDGETS = (16, 32, 48, 64, 96, 128)  # completions per task, on average

@@ -25,7 +25,7 @@ from soar.evolution.result import SearchResult
 from soar.programs.program import Attempt
 from soar.programs.voting import answer
 from soar.tasks.sets import TaskSet
-from soar.tasks.task import canonical_json
+from soar.tasks.values import canonical_json
 
 BUDGET = {"samples": 64, "refinements": 64}
 PATH = RESULTS / "votes.json"
@@ -109,7 +109,7 @@ def main(
 def measure(group: TaskSet, name: str, seed: int) -> dict[str, Any]:
     """Search; return for each task and vote the share of test inputs that one of two answers has right."""
     results = searched(group, RUNS / f"votes-{seed}" / name, seed, **BUDGET)
-    return {id: {"oracle": share(result.reached), **of_task(result)} for id, result in results.items()}
+    return {id: {"oracle": share(result.oracle_correct), **of_task(result)} for id, result in results.items()}
 
 
 def of_task(result: SearchResult) -> dict[str, float]:

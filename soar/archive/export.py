@@ -17,7 +17,8 @@ from soar.core.files import whole
 from soar.core.hints import install
 from soar.programs.program import Attempt
 from soar.sandbox.outcome import Outcome
-from soar.tasks.task import canonical_json, twins_of
+from soar.tasks.task import twins_of
+from soar.tasks.values import canonical_json
 
 if TYPE_CHECKING:
     from datasets import Dataset

@@ -12,7 +12,8 @@ from soar.programs.program import Attempt, Phase, Program
 from soar.programs.rules import RULES, Rule, broken_rules
 from soar.programs.scoring import EXACT, Score, Scorer, checked_score
 from soar.sandbox.outcome import Outcome
-from soar.tasks.task import Task, Value, as_grid, canonical_json
+from soar.tasks.task import Task
+from soar.tasks.values import Value, as_grid, canonical_json
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
 T = TypeVar("T")
-_LISTS = ("hits", "reached")
+_LISTS = ("test_correct", "oracle_correct")
+_NAMES = {"hits": "test_correct", "reached": "oracle_correct"}  # as files written before have them
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +119,7 @@ class Evaluation:
 
     def _title(self) -> str:
         skipped = sum(row.skipped is not None for row in self.per_task)
-        graded = [row for row in self.per_task if row.hits is not None]
+        graded = [row for row in self.per_task if row.test_correct is not None]
         solved = (
             f"{sum(row.solved is True for row in graded)} of {len(graded)} tasks solved" if graded else "not graded"
         )
@@ -234,6 +235,7 @@ def watched(tasks: Sequence[T], progress: bool) -> Iterable[T]:
 
 
 def _row(data: dict[str, Any]) -> TaskRow:
+    data = {_NAMES.get(name, name): value for name, value in data.items()}
     known = {name: data[name] and tuple(data[name]) for name in _LISTS}
     curve = None if data["curve"] is None else tuple((int(n), vote, oracle) for n, vote, oracle in data["curve"])
     return TaskRow(**data | known | {"curve": curve, "set_aside": tuple(data.get("set_aside", ()))})

@@ -43,7 +43,7 @@ def _mean(shares: Sequence[bool] | None) -> float:
 
 def _share(value: Callable[[TaskRow], float]) -> Callable[[TaskRow], Part]:
     """A mean over the tasks whose test outputs are known."""
-    return lambda row: None if row.hits is None else (value(row), 1)
+    return lambda row: None if row.test_correct is None else (value(row), 1)
 
 
 def _rate(count: Callable[[TaskRow], int]) -> Callable[[TaskRow], Part]:
@@ -81,13 +81,24 @@ def pass_figure(k: int, sampled: bool = False) -> Figure:
 
 
 FIGURES: dict[str, Figure] = {
-    "mean_solved": Figure(_share(lambda r: _mean(r.hits)), "solved, mean over tasks", True, "the paper's reading"),
-    "outputs_solved": Figure(
-        lambda r: None if r.hits is None else (sum(r.hits), len(r.hits)), "solved, test outputs", True, "Kaggle's score"
+    "mean_solved": Figure(
+        _share(lambda r: _mean(r.test_correct)), "solved, mean over tasks", True, "the paper's reading"
     ),
-    "tasks_solved": Figure(_share(lambda r: float(all(r.hits or ()))), "solved, whole tasks", True, "all of a task"),
-    "oracle": Figure(_share(lambda r: _mean(r.reached)), "oracle", True, "any attempt is right, mean over tasks"),
-    "gap": Figure(_share(lambda r: _mean(r.reached) - _mean(r.hits)), "gap", True, "what the vote misses"),
+    "outputs_solved": Figure(
+        lambda r: None if r.test_correct is None else (sum(r.test_correct), len(r.test_correct)),
+        "solved, test outputs",
+        True,
+        "Kaggle's score",
+    ),
+    "tasks_solved": Figure(
+        _share(lambda r: float(all(r.test_correct or ()))), "solved, whole tasks", True, "all of a task"
+    ),
+    "oracle": Figure(
+        _share(lambda r: _mean(r.oracle_correct)), "oracle", True, "any attempt is right, mean over tasks"
+    ),
+    "gap": Figure(
+        _share(lambda r: _mean(r.oracle_correct) - _mean(r.test_correct)), "gap", True, "what the vote misses"
+    ),
     "examples_solved": Figure(lambda r: (r.solving_examples > 0, 1), "solved on examples", True, "tasks"),
     "pixel_accuracy": Figure(_share(lambda r: r.pixel_accuracy or 0.0), "pixel accuracy", True, "better prediction"),
     "parse_failures": Figure(_rate(lambda r: r.parse_failures), "no program", True, "of completions"),

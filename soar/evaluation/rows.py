@@ -17,7 +17,8 @@ from soar.evolution.scan import Scan
 from soar.programs.program import Attempt
 from soar.programs.voting import Ballot, Prediction, Tally, Vote, Weighting
 from soar.sandbox.outcome import Outcome
-from soar.tasks.task import Task, pixel_accuracy
+from soar.tasks.task import Task
+from soar.tasks.values import pixel_accuracy
 
 Embed: TypeAlias = Callable[[Sequence[str]], NDArray[np.floating]]
 EMBED_AT_ONCE = 512  # sources whose embeddings are in memory together
@@ -30,8 +31,8 @@ class TaskRow:
 
     Attributes:
         skipped: why it was not searched; None where it was.
-        hits: for each test input whether a prediction has it right; `reached`: whether any attempt has. Both are None
-            where a test output is unknown, as are the other fields that need them.
+        test_correct: for each test input whether a prediction has it right; `oracle_correct`: whether any attempt has.
+            Both are None where a test output is unknown, as are the other fields that need them.
         pixel_accuracy: of the better prediction, mean over the test inputs.
         completions: replies; `samples`: of them from the sampling phase.
         correct: completions with every test output right; `correct_samples`: of them from the sampling phase.
@@ -52,8 +53,8 @@ class TaskRow:
     task_id: str
     task_hash: str
     skipped: str | None
-    hits: tuple[bool, ...] | None
-    reached: tuple[bool, ...] | None
+    test_correct: tuple[bool, ...] | None
+    oracle_correct: tuple[bool, ...] | None
     pixel_accuracy: float | None
     completions: int
     samples: int
@@ -76,7 +77,7 @@ class TaskRow:
     @property
     def solved(self) -> bool | None:
         """Whether every test input is hit; None where that is unknown."""
-        return None if self.hits is None else all(self.hits)
+        return None if self.test_correct is None else all(self.test_correct)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +86,7 @@ class _Mark:
 
     place: tuple[bool, int, int, int]  # refined, step, island, position: sampling first, then islands side by side
     ballot: Ballot | None  # what it votes for
-    hits: tuple[bool, ...]  # for each test input
+    test_correct: tuple[bool, ...]  # for each test input
 
 
 @dataclass(slots=True)
@@ -154,13 +155,13 @@ def measure(
         task_id=task.id,
         task_hash=task.content_hash,
         skipped=None if None in reasons else reasons[0],
-        hits=_hits(task, predictions) if known else None,
-        reached=tuple(seen.scan.reached) if known else None,
+        test_correct=_hits(task, predictions) if known else None,
+        oracle_correct=tuple(seen.scan.oracle_correct) if known else None,
         pixel_accuracy=_pixels(task, predictions) if known else None,
         completions=len(marks),
         samples=sum(not mark.place[0] for mark in marks),
-        correct=sum(all(mark.hits) for mark in marks) if known else None,
-        correct_samples=sum(all(mark.hits) for mark in marks if not mark.place[0]) if known else None,
+        correct=sum(all(mark.test_correct) for mark in marks) if known else None,
+        correct_samples=sum(all(mark.test_correct) for mark in marks if not mark.place[0]) if known else None,
         parse_failures=len(marks) - seen.sources.total(),
         failures={status: n for status, n in sorted(seen.scan.failures.items()) if status != "none"},
         programs=len(seen.sources),
@@ -212,7 +213,7 @@ def _replay(
     reached = np.zeros(len(task.test), dtype=bool)
     for count, mark in enumerate(marks, 1):
         tally.add(mark.ballot)
-        reached |= np.array(mark.hits)
+        reached |= np.array(mark.test_correct)
         if count in wanted:
             share = float(np.mean(_hits(task, tally.best(ANSWERS, c, weight))))
             points.append((count, share, float(reached.mean())))

@@ -12,7 +12,8 @@ from soar.evaluation.ensemble import vote_runs
 from soar.evaluation.evaluation import as_results
 from soar.evolution.results import SearchResults
 from soar.tasks.files import TaskFileError, read_json
-from soar.tasks.task import Grid, Task, Value, is_grid
+from soar.tasks.task import Task
+from soar.tasks.values import Grid, Value, is_grid
 
 Submission = dict[str, list[dict[str, Grid]]]
 ATTEMPTS = ("attempt_1", "attempt_2")

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack, overload
 
 if TYPE_CHECKING:
-    from soar.evolution.progress import Snapshot
     from soar.evolution.result import SearchResult
     from soar.evolution.results import SearchResults
+    from soar.evolution.snapshot import Snapshot
     from soar.evolution.stopping import Stopper
     from soar.evolution.typed import SearchOptions
     from soar.models.adapter import Adapter

@@ -81,7 +81,7 @@ class SearchConfig(Options):
         simplify: show the best program of a task without what changes nothing at its inputs; the archive keeps what was
             written, and nothing else changes.
         tolerance: by how much numbers may differ in tasks that are not about grids and name no tolerance of their own,
-            see `soar.tasks.task.matches`; None: answers must be exact, types included.
+            see `soar.tasks.values.matches`; None: answers must be exact, types included.
     """
 
     error: ClassVar[type[SoarError]] = ConfigError

@@ -11,9 +11,10 @@ from collections.abc import Coroutine, Generator
 
 from soar.evolution.budget import BudgetAllocator, TaskState, make_budget
 from soar.evolution.plan import Plan, sampling
-from soar.evolution.progress import Progress, Snapshot
+from soar.evolution.progress import Progress
 from soar.evolution.requests import SearchContext
 from soar.evolution.run_folder import RunFolder
+from soar.evolution.snapshot import Snapshot
 from soar.evolution.task_search import TaskSearch
 
 SNAPSHOT_SECONDS = 0.5

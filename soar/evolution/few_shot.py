@@ -18,7 +18,8 @@ from soar.evolution.run_folder import RunFolder
 from soar.programs.program import Attempt, Program
 from soar.prompts.prompt_set import FewShot
 from soar.tasks.sets import overlap
-from soar.tasks.task import Task, canonical_json
+from soar.tasks.task import Task
+from soar.tasks.values import canonical_json
 
 FILE = "few_shot.json"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from soar.core.errors import SoarError
@@ -31,15 +31,24 @@ class Plan:
         dropped: id of a task whose prompt does not show all examples, and how many it leaves out.
     """
 
-    work: list[tuple[Task, PromptSet, Prompt]] = field(default_factory=list)
-    twins: dict[str, list[str]] = field(default_factory=dict)
-    skipped: dict[str, str] = field(default_factory=dict)
-    dropped: dict[str, int] = field(default_factory=dict)
+    work: Sequence[tuple[Task, PromptSet, Prompt]]
+    twins: Mapping[str, list[str]]
+    skipped: Mapping[str, str]
+    dropped: Mapping[str, int]
 
     @property
     def prompt_sets(self) -> dict[str, PromptSet]:
         """The prompt sets in use, by name."""
         return {prompt_set.name: prompt_set for _, prompt_set, _ in self.work}
+
+
+@dataclass(slots=True)
+class _Draft:
+    """A plan while it is made."""
+
+    work: list[tuple[Task, PromptSet, Prompt]] = field(default_factory=list)
+    skipped: dict[str, str] = field(default_factory=dict)
+    dropped: dict[str, int] = field(default_factory=dict)
 
 
 def make_plan(tasks: Mapping[str, Task], client: ModelClient, config: SearchConfig) -> Plan:
@@ -51,33 +60,34 @@ def make_plan(tasks: Mapping[str, Task], client: ModelClient, config: SearchConf
         ConfigError: the model cannot be asked with this prompt set, or the set not show what the selector picks.
     """
     usual, other = prompt_sets_for(client.model, config)
-    plan = Plan()
+    draft = _Draft()
+    twins: dict[str, list[str]] = {}
     distinct, alike = twins_of(tasks)
     for full in distinct:
         task = full.without_test_outputs()
         prompt_set = usual if task.is_grid else other
         if prompt_set.settings.grids_only and not task.is_grid:
-            plan.skipped[task.id] = (
+            draft.skipped[task.id] = (
                 f"prompt set {prompt_set.name} shows grids only, this task has other values: take a model that knows "
                 "Python, such as openai:MODEL or hf:NAME (--model)"
             )
         else:
-            plan.work.append((task, prompt_set, prompt_set.render(task)))
-    for start in range(0, len(plan.work), COUNTED_AT_ONCE):
-        _note_overlong(plan, client, config, start)
-    _refuse_few_shot(plan, config)
-    plan.work[:] = [item for item in plan.work if item[0].id not in plan.skipped]
+            draft.work.append((task, prompt_set, prompt_set.render(task)))
+    for start in range(0, len(draft.work), COUNTED_AT_ONCE):
+        _note_overlong(draft, client, config, start)
+    _refuse_few_shot((item[1] for item in draft.work), config)
+    work = tuple(item for item in draft.work if item[0].id not in draft.skipped)
     for id, others in alike.items():
-        if id in plan.dropped:
-            plan.dropped.update(dict.fromkeys(others, plan.dropped[id]))
-        if id in plan.skipped:
-            plan.skipped.update(dict.fromkeys(others, plan.skipped[id]))
+        if id in draft.dropped:
+            draft.dropped.update(dict.fromkeys(others, draft.dropped[id]))
+        if id in draft.skipped:
+            draft.skipped.update(dict.fromkeys(others, draft.skipped[id]))
         else:
-            plan.twins[id] = others
-    if tasks and not plan.work:
-        id, reason = next(iter(plan.skipped.items()))
+            twins[id] = others
+    if tasks and not work:
+        id, reason = next(iter(draft.skipped.items()))
         raise PromptTooLongError(f"no task can be searched with model {client.model.name}: task {id}: {reason}")
-    return plan
+    return Plan(work, twins, draft.skipped, draft.dropped)
 
 
 def prompt_sets_for(model: LanguageModel, config: SearchConfig) -> tuple[PromptSet, PromptSet]:
@@ -113,9 +123,9 @@ def _refuse_unsupported(model: LanguageModel, prompt_set: PromptSet) -> None:
         )
 
 
-def _refuse_few_shot(plan: Plan, config: SearchConfig) -> None:
+def _refuse_few_shot(prompt_sets: Iterable[PromptSet], config: SearchConfig) -> None:
     """A solved task that no template shows would be an option that does nothing."""
-    for prompt_set in plan.prompt_sets.values():
+    for prompt_set in prompt_sets:
         if config.few_shot is not None and not prompt_set.few_shot:
             raise ConfigError(
                 f"prompt set {prompt_set.name} shows no solved task before the one at hand: leave out few_shot, or "
@@ -123,8 +133,8 @@ def _refuse_few_shot(plan: Plan, config: SearchConfig) -> None:
             )
 
 
-def _note_overlong(plan: Plan, client: ModelClient, config: SearchConfig, start: int) -> None:
-    part = plan.work[start : start + COUNTED_AT_ONCE]
+def _note_overlong(draft: _Draft, client: ModelClient, config: SearchConfig, start: int) -> None:
+    part = draft.work[start : start + COUNTED_AT_ONCE]
     places = {item[0].id: start + place for place, item in enumerate(part)}
     limits = {item[1].name: sampling(config, item[1]).max_tokens for item in part}
     for set_name, limit in limits.items():
@@ -135,10 +145,10 @@ def _note_overlong(plan: Plan, client: ModelClient, config: SearchConfig, start:
             task, prompt_set, _ = item
             fitting = fitting_prompt(prompt_set.render, task, (), client, limit, True) if config.drop_examples else None
             if fitting is not None:
-                plan.work[places[task.id]] = (task, prompt_set, fitting[0])
-                plan.dropped[task.id] = fitting[1]
+                draft.work[places[task.id]] = (task, prompt_set, fitting[0])
+                draft.dropped[task.id] = fitting[1]
             else:
-                plan.skipped[task.id] = (
+                draft.skipped[task.id] = (
                     f"its prompt has {length} tokens; with a reply of up to {limit} that is more than the "
                     f"{client.model.capabilities.context_length} which {client.model.name} can read"
                     f"{', even with one example only' if config.drop_examples else ' (drop_examples=True shows fewer)'}"

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 
 from soar.core.progress import format_seconds, with_progress
 from soar.core.terminal import in_notebook, in_terminal
-from soar.evolution.progress import Snapshot
+from soar.evolution.snapshot import Snapshot
 from soar.models.openai.prices import dollars
 
 QUIET = 15.0  # seconds

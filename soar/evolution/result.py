@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from functools import cached_property
 from html import escape
 from typing import TYPE_CHECKING, Any, overload
@@ -15,6 +15,7 @@ from soar.archive.records import task_inputs
 from soar.core.custom import value_of
 from soar.evolution.config import SearchConfig
 from soar.evolution.scan import Scan
+from soar.evolution.summary import Stats
 from soar.evolution.wording import Line, cut_warning, describe, source_of
 from soar.programs.lineage import ancestors
 from soar.programs.program import Attempt, Program
@@ -62,41 +63,6 @@ class Attempts(Sequence[Attempt]):
 
     def __repr__(self) -> str:
         return f"Attempts({len(self)} at task {self._task.id!r}, best first)"
-
-
-@dataclass(frozen=True, slots=True)
-class Stats:
-    """What a search for one task cost and met.
-
-    Attributes:
-        completions: replies; `parse_failures`: of them without a program; `programs`: distinct programs.
-        errors, timeouts, other_failures: attempts whose first input without an output raised, ran too long, or ended in
-            another way (memory, crash, no valid value).
-        failures: the same by status: how many attempts ended like that first.
-        unique_outputs: different answers to the test inputs, each one output per test input.
-        eligible: attempts that may vote; `solving_examples`: of them with all examples right.
-        broken_rules: how many attempts break each eligibility rule.
-        tokens: written by the model; `prompt_tokens`: read, once per call (each completion is one where the model
-            gives one at a time).
-        run_seconds: CPU time of the programs.
-        cost: US dollars; None where the model did not say.
-    """
-
-    completions: int
-    parse_failures: int
-    programs: int
-    errors: int
-    timeouts: int
-    other_failures: int
-    failures: dict[str, int]
-    unique_outputs: int
-    eligible: int
-    solving_examples: int
-    broken_rules: dict[str, int]
-    tokens: int
-    prompt_tokens: int
-    run_seconds: float
-    cost: float | None
 
 
 class SearchResult:
@@ -174,7 +140,7 @@ class SearchResult:
         return ancestors(self.best, lambda key: self._archive.find(evaluator, key)) if self.best else []
 
     @cached_property
-    def hits(self) -> list[bool | None]:
+    def test_correct(self) -> list[bool | None]:
         """For each test input whether one of the predictions has it right; None where the true output is unknown."""
         return [
             None if e.output is None else any(self.task.right(p.outputs[i], e.output) for p in self.predictions)
@@ -184,15 +150,15 @@ class SearchResult:
     @property
     def solved(self) -> bool | None:
         """Whether every test input is hit by one of the predictions; None where a true output is unknown."""
-        if not self.hits or None in self.hits:
+        if not self.test_correct or None in self.test_correct:
             return None
-        return all(self.hits)
+        return all(self.test_correct)
 
     @property
-    def reached(self) -> list[bool | None]:
+    def oracle_correct(self) -> list[bool | None]:
         """For each test input whether any attempt at all has it right (the oracle); None where that is unknown."""
         known = (example.output is not None for example in self.task.test)
-        return [hit if known else None for hit, known in zip(self._scanned[0].reached, known, strict=True)]
+        return [hit if known else None for hit, known in zip(self._scanned[0].oracle_correct, known, strict=True)]
 
     def counts(self) -> dict[str, int]:
         """Numbers of requests, completions, parse failures, distinct programs, tokens of replies and prompts."""
@@ -250,7 +216,7 @@ class SearchResult:
             "skipped": self.skipped,
             "ended": self.ended,
             "predictions": [asdict(prediction) for prediction in self.predictions],
-            "hits": self.hits,
+            "test_correct": self.test_correct,
             "solved": self.solved,
             "best": best
             and {"key": best.key, "train_accuracy": best.train_accuracy, "source": source_of(best)}

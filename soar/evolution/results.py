@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 from soar.archive.export import to_dataset, to_pandas, to_parquet, write_rows
 from soar.archive.reader import Archive
@@ -15,6 +15,7 @@ from soar.evolution.config import ConfigError, SearchConfig
 from soar.evolution.result import SearchResult
 from soar.evolution.results_table import results_to_html, results_to_rich, results_to_text
 from soar.evolution.run_folder import RunFolder
+from soar.evolution.summary import Summary
 from soar.programs.scoring import Scorer
 from soar.programs.voting import Vote, Weighting
 from soar.tasks.task import Task, twins_of
@@ -23,52 +24,6 @@ if TYPE_CHECKING:
     from datasets import Dataset
     from pandas import DataFrame
     from rich.console import RenderableType
-
-
-@dataclass(frozen=True, slots=True)
-class Summary:
-    """How much a search solved. Shares are over the tasks whose test outputs are known; None where there are none.
-
-    Attributes:
-        tasks: all; `searched`: without the skipped ones; `graded`: with known test outputs, skipped ones included.
-        mean_solved: mean over tasks of the share of test inputs that a prediction gets right (the paper's figures).
-        outputs_solved: share of all test outputs that a prediction gets right (Kaggle's score).
-        tasks_solved: number of tasks with every test input right.
-        oracle: as `mean_solved`, were every attempt a prediction: what no vote can exceed.
-        gap: `oracle` less `mean_solved`: what a better vote could win.
-        examples_solved: number of tasks with an eligible program that solves all examples.
-        set_aside: number of tasks whose predictions are of attempts that a rule set aside, for want of others.
-        ended: number of tasks that were searched for less than their budget, by the option `stop_when_solved`.
-        completions, parse_failures, programs, unique_outputs, tokens: in sum over the tasks, as in `Stats`; what tasks
-            of equal content share is counted once, and so are failures, prompt tokens and cost.
-        failures: attempts that failed to run, by status.
-        prompt_tokens: read by the model, once per call.
-        cost: US dollars, in sum over the tasks whose cost is known; None where none is.
-    """
-
-    tasks: int
-    searched: int
-    graded: int
-    mean_solved: float | None
-    outputs_solved: float | None
-    tasks_solved: int
-    oracle: float | None
-    gap: float | None
-    examples_solved: int
-    ended: int
-    set_aside: int
-    completions: int
-    parse_failures: int
-    programs: int
-    unique_outputs: int
-    failures: dict[str, int]
-    tokens: int
-    prompt_tokens: int
-    cost: float | None
-
-    def __call__(self) -> Self:
-        """Itself, so that `results.summary()` reads as `results.summary` does."""
-        return self
 
 
 class SearchResults(Mapping[str, SearchResult]):
@@ -128,12 +83,12 @@ class SearchResults(Mapping[str, SearchResult]):
     def summary(self) -> Summary:
         """How much is solved, in all readings; the first call reads the whole archive, a task at a time."""
         results = list(self.values())
-        graded = [result for result in results if result.hits and None not in result.hits]
-        outputs = [hit for result in graded for hit in result.hits]
+        graded = [result for result in results if result.test_correct and None not in result.test_correct]
+        outputs = [hit for result in graded for hit in result.test_correct]
         stats = [result.stats for result in results if result.task.id not in self.twins]
         costs = [one.cost for one in stats if one.cost is not None]
-        mean_solved = _mean([_mean(result.hits) for result in graded])
-        oracle = _mean([_mean(result.reached) for result in graded])
+        mean_solved = _mean([_mean(result.test_correct) for result in graded])
+        oracle = _mean([_mean(result.oracle_correct) for result in graded])
         return Summary(
             tasks=len(self),
             searched=len(self) - len(self.skipped),

@@ -2,31 +2,60 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, ValuesView
 from html import escape
 from itertools import islice
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
 
+from soar.evolution.config import SearchConfig
 from soar.evolution.result import SearchResult
+from soar.evolution.summary import Summary
 from soar.evolution.wording import cut_warning
 from soar.models.openai.prices import dollars
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from soar.evolution.results import SearchResults, Summary
 
 SHOWN = 30  # rows of a table that is not asked for in full
 NAMED = 10  # tasks in a line of words
 COLUMNS = ("task", "solved", "attempts", "programs", "solve all examples", "failed to run")
 
 
-def results_to_text(results: SearchResults) -> str:
+class Results(Protocol):
+    """What a table shows; see `soar.evolution.results.SearchResults`."""
+
+    run: Path
+    config: SearchConfig
+    twins: dict[str, str]
+
+    @property
+    def summary(self) -> Summary:
+        """How much is solved."""
+        ...
+
+    @property
+    def events(self) -> dict[str, int]:
+        """How often what happened on the way."""
+        ...
+
+    @property
+    def cut(self) -> tuple[int, int]:
+        """How many replies were cut, and the length of the longest."""
+        ...
+
+    def values(self) -> ValuesView[SearchResult]:
+        """The results, task by task."""
+        ...
+
+
+def results_to_text(results: Results) -> str:
     """A line for each of the first tasks, and the summary."""
     return "\n".join([*(result.summary for result in islice(results.values(), SHOWN)), *lines(results)])
 
 
-def results_to_rich(results: SearchResults, shown: int | None = SHOWN) -> RenderableType:
+def results_to_rich(results: Results, shown: int | None = SHOWN) -> RenderableType:
     """A table of the first tasks, with None of all, and the summary."""
     from rich.console import Group
     from rich.table import Table
@@ -38,7 +67,7 @@ def results_to_rich(results: SearchResults, shown: int | None = SHOWN) -> Render
     return Group(table, *map(Text, lines(results, shown)))
 
 
-def results_to_html(results: SearchResults) -> str:
+def results_to_html(results: Results) -> str:
     """A table of the first tasks, and the summary."""
     header = "<tr><th>" + "<th>".join(COLUMNS) + "</tr>"
     cells = (map(escape, _row(result)) for result in islice(results.values(), SHOWN))
@@ -57,7 +86,7 @@ def _row(result: SearchResult) -> tuple[str, ...]:
     return (result.task.id, solved, *map(str, (stats.completions, stats.programs, stats.solving_examples, failed)))
 
 
-def lines(results: SearchResults, shown: int | None = SHOWN) -> list[str]:
+def lines(results: Results, shown: int | None = SHOWN) -> list[str]:
     """What the table of so many rows leaves out, and the summary, in words."""
     summary = results.summary
     parts = [_rest(results, shown), _twins(results.twins), *_solved(summary), _spent(summary), *_failed(summary)]
@@ -74,7 +103,7 @@ def lines(results: SearchResults, shown: int | None = SHOWN) -> list[str]:
     return [part for part in parts if part]
 
 
-def _rest(results: SearchResults, shown: int | None) -> str:
+def _rest(results: Results, shown: int | None) -> str:
     rest = [] if shown is None else list(islice(results.values(), shown, None))
     if not rest:
         return ""

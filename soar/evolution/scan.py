@@ -22,12 +22,12 @@ class Scan:
     eligible: int = 0
     solving: int = 0
     seconds: float = 0.0
-    reached: list[bool] = field(default_factory=list)  # per test input: whether any attempt has it right
+    oracle_correct: list[bool] = field(default_factory=list)  # per test input: whether any attempt has it right
     outputs: set[bytes] = field(default_factory=set)  # hashes of complete answers
 
     def watch(self, attempts: Iterator[tuple[int, Attempt]], task: Task) -> Iterator[Attempt]:
         """Pass the attempts on, taking notes."""
-        self.reached = [False] * len(task.test)
+        self.oracle_correct = [False] * len(task.test)
         ranks: list[tuple[float, bool, int, int, int]] = []
         for place, (number, attempt) in enumerate(attempts):  # numbers tell what was recorded first, places do not
             length = len(attempt.program.source) if attempt.program else 1 << 60
@@ -41,7 +41,7 @@ class Scan:
             self.seconds += sum(outcome.seconds for outcome in outcomes)
             for i, (example, outcome) in enumerate(zip(task.test, attempt.test, strict=False)):
                 if outcome.status == "ok" and example.output is not None:
-                    self.reached[i] = self.reached[i] or task.right(outcome.value, example.output)
+                    self.oracle_correct[i] = self.oracle_correct[i] or task.right(outcome.value, example.output)
             if attempt.test and all(outcome.status == "ok" for outcome in attempt.test):
                 self.outputs.add(input_hash([outcome.value for outcome in attempt.test]))
             yield attempt

@@ -22,10 +22,11 @@ from soar.evolution.cost import worst_case, worst_case_text
 from soar.evolution.engine import run_engine
 from soar.evolution.few_shot import find_pool, freeze
 from soar.evolution.plan import make_plan, sampling
-from soar.evolution.progress import Progress, Snapshot
+from soar.evolution.progress import Progress
 from soar.evolution.requests import SearchContext
 from soar.evolution.results import SearchResults
 from soar.evolution.run_folder import RunFolder
+from soar.evolution.snapshot import Snapshot
 from soar.evolution.stopping import Stopper, checked_stopper
 from soar.models.base import LanguageModel
 from soar.sandbox import Sandbox

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from soar.evolution.config import ConfigError
 
 if TYPE_CHECKING:
-    from soar.evolution.progress import Snapshot
+    from soar.evolution.snapshot import Snapshot
     from soar.models.base import LanguageModel
 
 

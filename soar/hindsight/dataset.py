@@ -26,7 +26,8 @@ from soar.hindsight.selection import REFINEMENTS, SELECTIONS, HindsightSelection
 from soar.models.base import LanguageModel
 from soar.programs.embedding import Embedder, load_embedder
 from soar.sandbox import Sandbox
-from soar.tasks.task import Task, canonical_json
+from soar.tasks.task import Task
+from soar.tasks.values import canonical_json
 
 if TYPE_CHECKING:
     from datasets import Dataset

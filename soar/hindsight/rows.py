@@ -30,7 +30,8 @@ from soar.programs.embedding import Embedder
 from soar.programs.parsing.replies import ENTRY_POINT
 from soar.programs.program import Attempt, Program
 from soar.sandbox import Sandbox
-from soar.tasks.task import Task, canonical_json
+from soar.tasks.task import Task
+from soar.tasks.values import canonical_json
 
 Row = dict[str, Any]
 BY_VOTE = {"greedy-diverse": "by the vote, and diverse", "correct-only": "by the vote, solving the examples"}

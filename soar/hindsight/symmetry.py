@@ -11,7 +11,8 @@ from typing import Self
 
 import numpy as np
 
-from soar.tasks.task import COLOURS, Example, Grid, Task
+from soar.tasks.task import Example, Task
+from soar.tasks.values import COLOURS, Grid
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,8 @@ from soar.hindsight.symmetry import Symmetry
 from soar.programs.program import Program
 from soar.programs.rules import Rule, broken_rules
 from soar.sandbox.outcome import Outcome
-from soar.tasks.task import Task, canonical_json
+from soar.tasks.task import Task
+from soar.tasks.values import canonical_json
 
 
 @dataclass(frozen=True, slots=True)

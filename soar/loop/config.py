@@ -19,7 +19,8 @@ from soar.evolution.run_folder import RunFolder
 from soar.models.spec import ModelSpec
 from soar.tasks.given import TaskSource, as_tasks
 from soar.tasks.sets import Overlap, TaskSet, drop_overlap, overlap
-from soar.tasks.task import Task, canonical_json
+from soar.tasks.task import Task
+from soar.tasks.values import canonical_json
 
 SHOWN = 12  # overlapping tasks named in a message
 # What `mini` learns from, found by measurement on domains: experiments/recipe.py, docs/training.md.

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from soar.core.terminal import notify
-from soar.evolution.progress import Snapshot
 from soar.evolution.run_folder import RunFolder
+from soar.evolution.snapshot import Snapshot
 from soar.evolution.stopping import Stopper, on_ctrl_c
 from soar.loop.config import LoopConfig, LoopError, LoopFolder, Sets
 from soar.loop.history import JOINT, one_vote

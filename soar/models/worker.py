@@ -7,7 +7,6 @@ needs no `if __name__ == "__main__"`.
 from __future__ import annotations
 
 import importlib
-import os
 import socket
 import subprocess
 import sys
@@ -18,6 +17,7 @@ from typing import Any
 from multiprocess.connection import Connection
 
 from soar.core.incidents import record_incident
+from soar.core.process import start_child
 from soar.models.base import ModelError
 
 RETRIES = 2
@@ -80,17 +80,8 @@ class Worker:
 
     def _start(self) -> None:
         ours, theirs = socket.socketpair()
-        threads = str(self.threads)
-        environment = {
-            **os.environ, "OMP_WAIT_POLICY": "passive", "OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads,
-            "TOKENIZERS_PARALLELISM": "false",
-        }  # fmt: skip
         code = START.format(path=sys.path, fd=theirs.fileno(), target=self.target)
-        # A session of its own: Ctrl-C is the caller's to handle; the child ends when its connection does.
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", code], pass_fds=[theirs.fileno()], env=environment, start_new_session=True,
-            stdin=subprocess.DEVNULL,
-        )  # fmt: skip
+        self.process = start_child(code, theirs.fileno(), self.threads)
         theirs.close()
         self.connection = Connection(ours.detach())
         self.connection.send(self.arguments)

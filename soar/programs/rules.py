@@ -14,7 +14,8 @@ from typing import Literal, get_args
 
 from soar.programs.program import Program
 from soar.sandbox.outcome import Outcome
-from soar.tasks.task import Task, Value, canonical_json, is_grid, matches
+from soar.tasks.task import Task
+from soar.tasks.values import Value, canonical_json, is_grid, matches
 
 Rule = Literal["invalid-output", "hard-coded", "long-line", "blank-output", "pass-through"]
 RULES: tuple[Rule, ...] = get_args(Rule)

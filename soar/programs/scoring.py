@@ -9,7 +9,8 @@ from typing import Protocol
 
 from soar.core.errors import SoarError
 from soar.sandbox.outcome import Outcome
-from soar.tasks.task import Task, pixel_accuracy
+from soar.tasks.task import Task
+from soar.tasks.values import pixel_accuracy
 
 
 class ScoringError(SoarError):

@@ -10,7 +10,8 @@ from typing import Literal, NamedTuple, Protocol, Self, TypeAlias, get_args
 from soar.core.custom import label_of
 from soar.core.errors import GivenError, expect
 from soar.programs.program import Attempt
-from soar.tasks.task import Task, Value, canonical_json, is_grid, matches
+from soar.tasks.task import Task
+from soar.tasks.values import Value, canonical_json, is_grid, matches
 
 Weighting: TypeAlias = Literal["sum", "appendix", "majority", "best", "closest"]
 

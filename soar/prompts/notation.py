@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from soar.tasks.task import Grid, Value, is_grid, matches
+from soar.tasks.values import Grid, Value, is_grid, matches
 
 if TYPE_CHECKING:
     from soar.programs.program import Attempt

@@ -36,7 +36,8 @@ from soar.models.base import Message, Prompt
 from soar.programs.parsing.replies import ENTRY_POINT, ParseFailure, parse_reply, tidied, write_reply
 from soar.programs.program import Attempt, Program
 from soar.prompts.signatures import grids_library
-from soar.tasks.task import Grid, Task, canonical_json, is_grid
+from soar.tasks.task import Task
+from soar.tasks.values import Grid, canonical_json, is_grid
 
 
 class PromptError(SoarError):

@@ -8,7 +8,8 @@ from typing import Any, TypeAlias
 
 from soar.tasks.files import read_task
 from soar.tasks.sets import TaskSet, find_task, is_named_set, load_tasks
-from soar.tasks.task import Task, TaskError, from_numpy
+from soar.tasks.task import Task, TaskError
+from soar.tasks.values import from_numpy
 
 TaskLike: TypeAlias = Task | str | Path | Mapping[str, Any]  # see `as_tasks`
 TaskSource: TypeAlias = TaskLike | Iterable[TaskLike]

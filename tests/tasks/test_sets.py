@@ -369,9 +369,9 @@ def test_what_counts_as_a_shared_pair() -> None:
 
 def test_import_soar_is_light() -> None:
     code = (
-        "import sys, time; start = time.process_time(); import soar; seconds = time.process_time() - start;"
+        "import sys; import soar;"
         "heavy = {'numpy', 'pydantic', 'rich', 'torch', 'asyncio'} & set(sys.modules);"
-        "assert not heavy, heavy; assert seconds < 0.05, seconds;"
+        "assert not heavy, heavy;"
         "assert soar.load_tasks.__module__ == 'soar.tasks.sets' and soar.Task.__name__ == 'Task'"
     )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[2])

@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from soar.tasks.task import Example, Task, Value, canonical_json, is_grid, matches, pixel_accuracy
+from soar.tasks.task import Example, Task
+from soar.tasks.values import Value, canonical_json, is_grid, matches, pixel_accuracy
 
 grids = st.tuples(st.integers(1, 6), st.integers(1, 6)).flatmap(
     lambda size: st.lists(

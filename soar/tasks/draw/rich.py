@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 from rich.columns import Columns
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
@@ -17,8 +18,9 @@ from rich.table import Table
 from rich.text import Text
 
 from soar.core.files import write_whole
+from soar.tasks.draw.drawn import Example, Task
 from soar.tasks.draw.svg import PALETTE, lines_of, picture_of_grid, picture_of_task, to_svg
-from soar.tasks.task import Example, Grid, Task, Value, is_grid
+from soar.tasks.values import Grid, Value, is_grid
 
 THUMBNAILS = 24  # tasks of a set shown in a notebook
 
@@ -131,7 +133,8 @@ def tasks_to_html(tasks: Mapping[str, Task]) -> str:
     """A set of tasks as HTML: what it is, and the first pair of its first tasks."""
     pictures = []
     for task in islice(tasks.values(), THUMBNAILS):
-        svg = task_to_svg(Task(task.id, task.train[:1], ()))
+        first: Any = replace(task, train=task.train[:1], test=())  # type: ignore[type-var]
+        svg = task_to_svg(first)
         pictures.append(f'<span style="display:inline-block;margin:4px">{svg}</span>')
     more = f"<p>and {len(tasks) - len(pictures)} more</p>" if len(tasks) > len(pictures) else ""
     return f"<p><b>{escape(repr(tasks))}</b></p><div>{''.join(pictures)}</div>{more}"

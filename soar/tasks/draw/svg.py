@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from html import escape
 from typing import TypeAlias
 
-from soar.tasks.task import Grid, Task, Value, is_grid
+from soar.tasks.draw.drawn import Task
+from soar.tasks.values import Grid, Value, is_grid
 
 PALETTE = (  # ARC's own colours, 0 to 9
     "#000000", "#0074D9", "#FF4136", "#2ECC40", "#FFDC00",

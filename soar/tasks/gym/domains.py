@@ -13,7 +13,8 @@ from functools import lru_cache
 
 from soar.tasks.gym.generator import FAMILIES, GeneratedTask, attempt
 from soar.tasks.gym.grammar import Family
-from soar.tasks.task import Example, Task, canonical_json
+from soar.tasks.task import Example, Task
+from soar.tasks.values import canonical_json
 
 FAMILIES_PER_DOMAIN = 12
 TASKS_PER_SPLIT = 200
