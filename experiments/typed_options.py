@@ -93,7 +93,7 @@ def modules() -> dict[Path, str]:
 
 def tidied(text: str, file: Path) -> str:
     """Return a module's text as ruff leaves it."""
-    for step in (["check", "--fix", "--quiet"], ["format", "--quiet"]):
+    for step in (["format", "--quiet"], ["check", "--fix", "--quiet"], ["format", "--quiet"]):
         command = [sys.executable, "-m", "ruff", *step, "--stdin-filename", str(file), "-"]
         text = subprocess.run(command, input=text, capture_output=True, text=True, check=True).stdout
     return text

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from soar.models.base import Capabilities
 
 
-OperatorName: TypeAlias = Literal["refine", "crossover"]
+OperatorName: TypeAlias = Literal["refine", "crossover", "compose"]
 ENOUGH = 4  # programs that solve all examples, after which a model that costs something is asked no further
 
 
@@ -52,7 +52,8 @@ class SearchConfig(Options):
             or a `Selector` of your own, of which each island gets a copy.
         operators: what makes the requests of the refinement phase, one or several, each as likely: "refine" (paper),
             "crossover" (of two attempts that together solve many examples; with the prompt set `crossover` where the
-            model's own would be `soar`), or an `Operator` of your own, see `soar.evolution.operators`.
+            model's own would be `soar`), "compose" (what is left to do after an attempt), or an `Operator` of your own,
+            see `soar.evolution.operators`.
         rex_c: C of REx (paper: 20), also of the crossover.
         vote_c: worth of the examples in the vote (paper: 1,000).
         vote_weight: "sum" (paper), "appendix", "majority", "best" or "closest", see `soar.programs.voting.vote`; or a

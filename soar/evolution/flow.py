@@ -43,7 +43,7 @@ class Flow:
     def note(self, island: int | None, attempts: Sequence[Attempt], solved: int) -> None:
         """Take note of attempts."""
         self.solved[island] += solved
-        self.members[island] += [PoolMember(one.key, one.fitness, one.solved) for one in attempts if one.refinable]
+        self.members[island] += [PoolMember.of(one) for one in attempts if one.refinable]
 
     def end(self, island: int | None, completions: int) -> None:
         """Take note that so many completions have come, or will not come."""

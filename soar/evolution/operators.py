@@ -9,6 +9,7 @@ from typing import Protocol
 import numpy as np
 
 from soar.core.custom import value_of
+from soar.evolution.composing import Compose
 from soar.evolution.config import ConfigError, OperatorName, SearchConfig
 from soar.evolution.rex import PoolMember, Selector, counted, refuse_empty, thetas
 from soar.evolution.selection import make_selector
@@ -38,8 +39,8 @@ class Operator(Protocol):
 
     def prompt(
         self, prompts: PromptSet, task: Task, parents: Sequence[Attempt], example: FewShot | None = None
-    ) -> Prompt:
-        """Return what the model is shown.
+    ) -> Prompt | None:
+        """Return what the model is shown; None where these parents are not to be shown: others are chosen then.
 
         Args:
             prompts: the prompt set of the search.
@@ -151,10 +152,13 @@ def make_operators(config: SearchConfig) -> dict[str, Operator]:
     made: dict[str, Operator] = {}
     for option in config.operators:
         given: OperatorName | Operator = value_of(option, "operators")
+        operator: Operator
         if not isinstance(given, str):
             operator = copy.deepcopy(given)
         elif given == "refine":
             operator = Refine(make_selector(config.selector, config.rex_c))
+        elif given == "compose":
+            operator = Compose()
         else:
             operator = Crossover(make_selector(config.selector, config.rex_c), config.rex_c)
         if operator.name in {SAMPLE.name, *made}:

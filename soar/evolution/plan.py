@@ -156,7 +156,7 @@ def _note_overlong(draft: _Draft, client: ModelClient, config: SearchConfig, sta
 
 
 def fitting_prompt(
-    render: Callable[[Task, Sequence[Attempt]], Prompt],
+    render: Callable[[Task, Sequence[Attempt]], Prompt | None],
     task: Task,
     parents: Sequence[Attempt],
     client: ModelClient,
@@ -169,7 +169,7 @@ def fitting_prompt(
     """
     for dropped in range(max(len(task.train), 1) if drop_examples else 1):
         prompt = render(*without_largest(task, parents, dropped))
-        if client.overlong([prompt], limit) == [None]:
+        if prompt is not None and client.overlong([prompt], limit) == [None]:
             return prompt, dropped
     return None
 

@@ -89,7 +89,7 @@ class PromptBuilder:
         """The prompt with a solved task before; as it is where none fits, which the archive then says."""
         for example in self._candidates(rng):
             longer = operator.prompt(self.prompt_set, *without_largest(self.task, parents, dropped), example)
-            if self._fits(longer):
+            if longer is not None and self._fits(longer):
                 return RenderedPrompt(longer, operator, self.prompt_set, tuple(parents), (example.task.id,))
         return RenderedPrompt(prompt, operator, self.prompt_set, tuple(parents))
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple, Protocol, TypeVar
+from typing import NamedTuple, Protocol, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+
+from soar.archive.records import input_hash
+from soar.programs.program import Attempt
 
 
 class Candidate(Protocol):
@@ -29,11 +32,25 @@ class Candidate(Protocol):
 
 
 class PoolMember(NamedTuple):
-    """What the pools of a search keep of an attempt: the rest is in the archive, thousands of times larger."""
+    """What the pools of a search keep of an attempt: the rest is in the archive, thousands of times larger.
+
+    Attributes:
+        key, fitness, solved: as a `Candidate` has them.
+        nearness: mean share of cells that are right, see `Attempt.pixel_accuracy`.
+        behaviour: hash of what it gives on all inputs; programs that do the same have the same.
+    """
 
     key: str
     fitness: float
     solved: tuple[bool, ...]
+    nearness: float = 0.0
+    behaviour: bytes = b""
+
+    @classmethod
+    def of(cls, attempt: Attempt) -> Self:
+        """Keep what is needed of an attempt."""
+        outputs = [outcome.value for outcome in (*attempt.train, *attempt.test)]
+        return cls(attempt.key, attempt.fitness, attempt.solved, attempt.pixel_accuracy, input_hash(outputs))
 
 
 C = TypeVar("C", bound=Candidate)

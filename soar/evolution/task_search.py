@@ -249,6 +249,8 @@ class TaskSearch:
         candidates = list(pool)
         while candidates:
             parents = operator.parents(candidates, rng)
+            if not parents:
+                break
             attempts = [self.context.archive.find(self.evaluator, parent.key) for parent in parents]
             if len(attempts) == 2 and attempts[0].program == attempts[1].program:
                 candidates.remove(parents[1])
@@ -297,7 +299,7 @@ async def _at_once(done: Done | None) -> Done | None:
 def _done(attempts: Sequence[Attempt] | None) -> Done | None:
     if attempts is None:
         return None
-    return Done(_solved(attempts), [PoolMember(o.key, o.fitness, o.solved) for o in attempts if o.refinable])
+    return Done(_solved(attempts), [PoolMember.of(one) for one in attempts if one.refinable])
 
 
 def _solved(attempts: Sequence[Attempt]) -> int:

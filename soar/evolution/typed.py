@@ -25,7 +25,11 @@ class SearchOptions(TypedDict, total=False):
     early_stop: int
     stop_when_solved: int | None
     selector: Literal["rex", "uniform", "best"] | Selector
-    operators: Literal["refine", "crossover"] | Operator | Sequence[Literal["refine", "crossover"] | Operator]
+    operators: (
+        Literal["refine", "crossover", "compose"]
+        | Operator
+        | Sequence[Literal["refine", "crossover", "compose"] | Operator]
+    )
     rex_c: float
     vote_c: float
     vote_weight: Literal["sum", "appendix", "majority", "best", "closest"] | Vote
