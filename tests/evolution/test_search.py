@@ -94,6 +94,7 @@ soar.search(TASKS, model, run=sys.argv[1], samples=40, refinements=20, samples_p
 """
 
 
+@pytest.mark.slow
 def test_killed_at_any_moment_it_ends_as_if_it_had_not_been(tmp_path: Path) -> None:
     command = [sys.executable, "-c", KILLED]
     undisturbed = tmp_path / "undisturbed"

@@ -49,6 +49,7 @@ TWINS = [ONE, twin(ONE, "same"), TASKS["task1"]]
     budget=st.sampled_from(["fixed", "adaptive"]),
     concurrency=st.integers(1, 8),
 )
+@pytest.mark.slow
 def test_a_search_ends_however_many_tasks_are_equal(places: list[int], budget: str, concurrency: int) -> None:
     tasks = [twin(TASKS[f"task{place}"], f"{place}/{i}") for i, place in enumerate(places)]
     *_, last = soar.search_iter(tasks, ScriptedModel(script), budget=budget, concurrency=concurrency, **SMALL)

@@ -82,6 +82,7 @@ def test_slices_share_no_example(bench: Any) -> None:
     assert not overlap(slices.target, soar.load_tasks("arc-agi-1/training"))
 
 
+@pytest.mark.slow
 def test_the_pages_are_what_the_scripts_write(evidence: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     docs = ROOT / "docs"
     for script, name in (("bench", "evidence.md"), ("mini", "mini.md")):

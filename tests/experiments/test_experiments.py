@@ -6,6 +6,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -17,6 +19,7 @@ def figures(script: str, *arguments: str) -> dict[str, Any]:
     return dict(json.loads(done.stdout))
 
 
+@pytest.mark.slow
 def test_mini_killed_and_resumed_ends_as_if_left_alone() -> None:
     sizes = ["--first", "5", "--tasks", "2", "--samples", "8", "--refinements", "32"]
     found = figures("kill_and_resume.py", *sizes, "--kills", "2", "--budget", "adaptive")

@@ -138,6 +138,7 @@ def left(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out / "left" / "loop"
 
 
+@pytest.mark.slow
 def test_a_loop_leaves_a_folder_that_anyone_can_read(left: Path) -> None:
     report = load_report(left)
     assert [one.title for one in report.rounds] == ["training 0", "training 1", "held-out 0", "held-out 1"]
@@ -191,6 +192,7 @@ def test_an_adapter_is_searched_with_and_refused_where_it_does_not_belong(
     mini.load_adapter(None)
 
 
+@pytest.mark.slow
 def test_test_time_rounds_go_on_from_a_loop(left: Path, tmp_path: Path) -> None:
     run = tmp_path / "loop"
     shutil.copytree(left, run)

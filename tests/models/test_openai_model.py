@@ -70,6 +70,7 @@ def misbehaving(body: Mapping[str, Any], times: int) -> str:
     return random.Random(f"{json.dumps(body, sort_keys=True)}{times}").choice((*MISDEEDS, "well"))
 
 
+@pytest.mark.slow
 def test_nothing_is_lost_or_counted_twice_on_a_hostile_server(tmp_path: Path) -> None:
     with serving(misbehaving) as server, closing(OpenAIModel("m", server.url, SETTINGS)) as model:
         results = soar.search(TASKS, model, run=tmp_path, **SMALL)

@@ -43,6 +43,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
+@pytest.mark.slow
 def test_killed_and_stopped_it_ends_with_the_same_curve_and_weights(undisturbed: Path, tmp_path: Path) -> None:
     killed = start(tmp_path)
     while not (tmp_path / "checkpoint.pt").exists():

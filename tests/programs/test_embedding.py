@@ -78,6 +78,7 @@ else:
 """
 
 
+@pytest.mark.slow
 def test_a_model_of_sentence_transformers(tmp_path: Path) -> None:
     """One with weights drawn at random, made here: the library is the real one."""
     pytest.importorskip("sentence_transformers")

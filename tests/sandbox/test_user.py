@@ -41,6 +41,7 @@ def test_the_user_is_an_ordinary_one() -> None:
     assert "CapEff:\t0000000000000000" in words and "CapPrm:\t0000000000000000" in words
 
 
+@pytest.mark.slow
 def test_the_hostile_programs_as_an_ordinary_user() -> None:
     pytest_options = ["-m", "pytest", "-rs", "-p", "no:cacheprovider"]
     result = as_nobody(*pytest_options, "tests/sandbox/test_hostile.py")

@@ -131,6 +131,7 @@ def test_a_row_that_outgrows_the_window_has_no_loss(rows: Dataset) -> None:
         reply_losses(rows.remove_columns("completion"))
 
 
+@pytest.mark.slow
 def test_killed_and_started_again_it_ends_in_the_same_weights(folder: Path) -> None:
     script = [sys.executable, "-c", KILLED.format(options=OPTIONS), folder / "rows", folder / "killed"]
     first = subprocess.Popen(script)
@@ -153,6 +154,7 @@ def test_killed_and_started_again_it_ends_in_the_same_weights(folder: Path) -> N
     assert losses[0] == losses[1] and len(losses[0]) == 8
 
 
+@pytest.mark.slow
 def test_whole_weights_are_learnt_served_and_gone_on_from(folder: Path, rows: Dataset, mini: MiniModel) -> None:
     config = TrainingConfig.for_model("mini", **OPTIONS | {"rank": "full", "learning_rate": 1e-3})
     with closing(train_iter(rows, "mini", folder / "full", config)) as events:
