@@ -1,0 +1,46 @@
+"""What a step works on: tasks that a teacher draws, with rollouts that add up to the step's budget."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from soar.curriculum.base import Allocator, CurriculumError, Teacher
+
+
+def plan_step(teacher: Teacher, rng: np.random.Generator, *, tasks: int, rollouts: int) -> dict[str, int]:
+    """Return the tasks of a step, each with its rollouts, `rollouts` in all.
+
+    A teacher that allocates says how many each task gets. With others every draw gets the same, so that a task drawn
+    twice gets twice as many.
+
+    Args:
+        teacher: draws the tasks.
+        rng: for this step alone, keyed by its place.
+        tasks: draws. rollouts: of the step, at least one a draw; each of them is paid for.
+
+    Raises:
+        CurriculumError: there are fewer rollouts than tasks.
+    """
+    drawn = [teacher.sample(rng) for _ in range(tasks)]
+    return (
+        teacher.allocate(list(dict.fromkeys(drawn)), rollouts)
+        if isinstance(teacher, Allocator)
+        else evenly(drawn, rollouts)
+    )
+
+
+def evenly(tasks: Sequence[str], total: int) -> dict[str, int]:
+    """Return `total` rollouts in equal parts; a task that comes twice gets two, what is left over goes to the first.
+
+    Raises:
+        CurriculumError: there are fewer rollouts than tasks.
+    """
+    if not tasks or total < len(tasks):
+        raise CurriculumError(f"{total} rollouts for {len(tasks)} tasks: take at least one task, and one rollout each")
+    part, over = divmod(total, len(tasks))
+    shares = dict.fromkeys(tasks, 0)
+    for place, task in enumerate(tasks):
+        shares[task] += part + (place < over)
+    return shares
