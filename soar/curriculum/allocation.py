@@ -61,7 +61,7 @@ class Knapsack(BaseTeacher):
             self.check(task)
         if not tasks or total < self.low * len(tasks):
             raise CurriculumError(
-                f"{total} rollouts for {len(tasks)} tasks at {self.low} or more each: take more rollouts, or fewer tasks"
+                f"{total} rollouts for {len(tasks)} tasks at {self.low} or more each: take more, or fewer tasks"
             )
         high = max(self.high, -(-total // len(tasks)))
         given = dict.fromkeys(tasks, self.low)

@@ -66,7 +66,7 @@ class BaseTeacher(ABC):
     """
 
     name: ClassVar[str]
-    starves: ClassVar[str] = ""
+    starves: str = ""
     unit: ClassVar[bool] = False
     kept: ClassVar[tuple[str, ...]] = ()
 
@@ -101,6 +101,8 @@ class BaseTeacher(ABC):
         if state.get("teacher") != self.name:
             raise CurriculumError(f"this is the state of teacher {state.get('teacher')!r}, not of {self.name!r}")
         same_tasks(state.get("tasks", ()), self.tasks, "this state")
+        if tuple(state["tasks"]) != self.tasks:
+            raise CurriculumError("this state has the same tasks in another order: give them as they were")
         for name in ("visits", *self.kept):
             setattr(self, name, deepcopy(state["state"][name]))
 

@@ -94,8 +94,8 @@ def eps(easy: Sequence[str], hard: Sequence[str], visits: tuple[int, int] = (400
 class TestTimeCurriculum(BaseTeacher):
     """Test-time curriculum (TTC): of a pool, only the tasks nearest the target tasks, each of these alike.
 
-    Source: TTC-RL (Hübotter et al. 2025, arXiv 2510.04786), selection of the curriculum. The paper selects by SIFT, which also
-    avoids what is redundant; here nearness alone decides, the targets choosing in turn.
+    Source: TTC-RL (Hübotter et al. 2025, arXiv 2510.04786), selection of the curriculum. The paper selects by
+    SIFT, which also avoids what is redundant; here nearness alone decides, the targets choosing in turn.
 
     Args:
         features: a vector for every task of the pool, such as `soar.curriculum.features.task_features`.
@@ -119,7 +119,7 @@ class TestTimeCurriculum(BaseTeacher):
 
 
 def nearest(features: Mapping[str, ArrayLike], targets: Mapping[str, ArrayLike], n: int) -> list[str]:
-    """Return n ids of the pool: each target in turn takes the nearest that is left (Euclidean, columns standardised)."""
+    """Return n ids of the pool: each target in turn takes its nearest (Euclidean, columns standardised)."""
     if not targets or not 1 <= n <= len(features):
         raise CurriculumError(f"a pool of {len(features)} tasks, {len(targets)} targets: select 1 to {len(features)}")
     pool, wanted = matrix(features), matrix(targets)

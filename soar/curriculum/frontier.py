@@ -13,8 +13,8 @@ from soar.curriculum.steps import evenly
 class VCRL(BaseTeacher):
     """Tasks whose group variance is at least kappa of the largest possible go into a memory bank and are replayed.
 
-    Source: VCRL (Jiang et al. 2025, arXiv 2509.19803), variance-based dynamic sampling and replay learning. The variance
-    of k successes in n rollouts, by its maximum, is about 4 p (1 - p); priorities are its running mean.
+    Source: VCRL (Jiang et al. 2025, arXiv 2509.19803), variance-based dynamic sampling and replay learning. The
+    variance of k successes in n rollouts, by its maximum, is about 4 p (1 - p); priorities are its running mean.
 
     Args:
         tasks: ids.
@@ -65,8 +65,8 @@ class VCRL(BaseTeacher):
 class BalancedFilter(BaseTeacher):
     """A few pilot rollouts first; tasks with low < mean reward < high are admitted, and visited next with full groups.
 
-    Source: online difficulty filtering (Bae et al. 2025, arXiv 2504.03380), balanced filtering. There every prompt gets a full
-    group, and what is out of range is thrown away; here a pilot decides, and is part of the budget (`allocate`).
+    Source: online difficulty filtering (Bae et al. 2025, arXiv 2504.03380), balanced filtering. There every prompt
+    gets a full group, and what is out of range is thrown away; here a pilot decides, and is part of the budget.
 
     Args:
         tasks: ids.

@@ -7,15 +7,15 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
-from soar.curriculum.base import BaseTeacher, CurriculumError, mean, pick, values_for
+from soar.curriculum.base import BaseTeacher, CurriculumError, mean, values_for
 
 
 class AdaRFT(BaseTeacher):
     """Target difficulty T += eta * tanh(alpha * (reward - beta)); the next task is one of those nearest to T.
 
-    Source: AdaRFT (Shi et al. 2025, arXiv 2504.05520), algorithm 1. The paper moves T by eta = 50 (of 100) after a batch of 1,024
-    prompts and takes the batch nearest to T; here every group moves it, so the step is smaller, and one of the
-    `nearest` tasks is drawn evenly.
+    Source: AdaRFT (Shi et al. 2025, arXiv 2504.05520), algorithm 1. The paper moves T by eta = 50 (of 100) after
+    a batch of 1,024 prompts and takes the batch nearest to T; here every group moves it, so the step is smaller, and
+    one of the `nearest` tasks is drawn evenly.
 
     Args:
         difficulty: of each task, in [0, 1].
@@ -63,10 +63,11 @@ class AdaRFT(BaseTeacher):
 
 
 class CDAS(BaseTeacher):
-    """Difficulty d is the mean of sigmoid(C - d) - reward over visits, competence C = -mean d; draw near C, from both sides.
+    """Difficulty d: mean of sigmoid(C - d) - reward over visits; competence C = -mean d; draw near C, on both sides.
 
-    Source: CDAS (Kong et al. 2025, arXiv 2505.17652), fixed-point system and symmetric sampling: half of the draws go to
-    the tasks just above the competence, half to those just below. Batches in the paper, here one of the `nearest` of a side.
+    Source: CDAS (Kong et al. 2025, arXiv 2505.17652), fixed-point system and symmetric sampling: half of the draws go
+    to the tasks just above the competence, half to those just below. Batches in the paper, here one of the `nearest`
+    of a side.
 
     Args:
         tasks: ids.

@@ -62,6 +62,7 @@ class Record(BaseTeacher):
         self.path = None if path is None else Path(path)
         self.saturated, self.variance, self.patience = saturated, variance, patience
         self.hard, self.boost, self.dry, self.recheck, self.memory = hard, boost, dry, recheck, memory
+        self.starves = "" if recheck else "retired and expired tasks are not drawn again (recheck=0)"
         self.entries: dict[str, dict[str, Any]] = {task: dict(FIELDS) for task in self.tasks}
         if self.path is not None and self.path.exists():
             self.entries = read_record(self.path, self.tasks)
@@ -71,11 +72,6 @@ class Record(BaseTeacher):
     def notes(cls, tasks: Iterable[str], path: str | Path | None = None) -> Record:
         """Return the record as the notes have it: nothing expires, what is retired is not seen again."""
         return cls(tasks, path, dry=None, recheck=0.0)
-
-    @property
-    def starves(self) -> str:  # type: ignore[override]
-        """Why a task may never be drawn again; empty where set aside tasks are rechecked."""
-        return "" if self.recheck else "retired and expired tasks are not drawn again (recheck=0)"
 
     def sample(self, rng: np.random.Generator) -> str:
         """See `Teacher.sample`."""

@@ -24,11 +24,9 @@ def plan_step(teacher: Teacher, rng: np.random.Generator, *, tasks: int, rollout
         CurriculumError: there are fewer rollouts than tasks.
     """
     drawn = [teacher.sample(rng) for _ in range(tasks)]
-    return (
-        teacher.allocate(list(dict.fromkeys(drawn)), rollouts)
-        if isinstance(teacher, Allocator)
-        else evenly(drawn, rollouts)
-    )
+    if isinstance(teacher, Allocator):
+        return teacher.allocate(list(dict.fromkeys(drawn)), rollouts)
+    return evenly(drawn, rollouts)
 
 
 def evenly(tasks: Sequence[str], total: int) -> dict[str, int]:
