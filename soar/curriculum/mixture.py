@@ -8,9 +8,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.cluster.vq import kmeans2
 from scipy.special import logsumexp
-from scipy.stats import multivariate_normal
 
 from soar.core.seeding import keyed_rng
 from soar.curriculum.base import BaseTeacher, mean, pick
@@ -41,7 +39,7 @@ class ALPGMM(BaseTeacher):
         features: Mapping[str, ArrayLike],
         *,
         window: int = 250,
-        every: int = 25,
+        every: int = 50,
         most: int = 6,
         uniform: float = 0.2,
     ) -> None:
@@ -100,18 +98,20 @@ class Mixture:
         return [{"mean": middle.tolist(), "covariance": spread.tolist()} for middle, spread in pairs]
 
 
-def fit(data: Floats, k: int, rng: np.random.Generator, steps: int = 30) -> Mixture:
-    """Fit k Gaussians to (points, d) by expectation and maximisation, begun from k-means."""
+def fit(data: Floats, k: int, rng: np.random.Generator, steps: int = 20) -> Mixture:
+    """Fit k Gaussians to (points, d) by expectation and maximisation, begun from the neighbours of k random points."""
     n, d = data.shape
-    _, labels = kmeans2(data, k, minit="++", rng=rng) if k > 1 else (data, np.zeros(n, int))
-    shares = np.eye(k)[labels] + 1e-6
+    centres = data[rng.choice(n, size=k, replace=False)]
+    shares = np.eye(k)[((data[:, None] - centres) ** 2).sum(axis=2).argmin(axis=1)] + 1e-6
     for _ in range(steps):
         mass = shares.sum(axis=0)
         means = shares.T @ data / mass[:, None]
         apart = data[None] - means[:, None]
         covariances = np.einsum("nk,kni,knj->kij", shares, apart, apart) / mass[:, None, None] + RIDGE * np.eye(d)
-        logs = np.stack([multivariate_normal.logpdf(data, means[j], covariances[j]) for j in range(k)], axis=-1)
-        logs = logs.reshape(n, k) + np.log(mass / mass.sum())
+        roots = np.linalg.cholesky(covariances)
+        squares = (np.linalg.solve(roots, apart.transpose(0, 2, 1)) ** 2).sum(axis=1).T
+        volumes = np.log(np.diagonal(roots, axis1=1, axis2=2)).sum(axis=1)
+        logs = np.log(mass / mass.sum()) - squares / 2 - volumes - d / 2 * np.log(2 * np.pi)
         shares = np.exp(logs - logsumexp(logs, axis=1, keepdims=True)) + 1e-12
     parameters = k * (1 + d + d * (d + 1) / 2) - 1
     return Mixture(mass / mass.sum(), means, covariances, 2 * parameters - 2 * float(logsumexp(logs, axis=1).sum()))
