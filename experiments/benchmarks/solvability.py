@@ -1,13 +1,14 @@
 """Which estimates of difficulty predict that a task will be solved by later completions?
 
-    soar search arc-agi-1/training --limit 200 --samples 64 --refinements 0 --run RUN
+    soar search arc-agi-1/training --samples 64 --refinements 0 --run RUN
     python experiments/benchmarks/solvability.py RUN [--first 16]      # or --only-report
 
 Samples of a task are exchangeable: in each of 20 orders the first ones make the estimates, the others say whether the
 task is solved. The AUC is the chance that a task that gets solved is estimated easier than one that does not; its 95%
 interval comes from resampling tasks. Two questions: of all tasks, and of those that the first samples do not solve.
+"Together" is a logistic regression on all estimates and `soar.curriculum.features`, fitted to other tasks (ten folds).
 
-Writes results/solvability.json beside it, and its table into docs/curriculum.md. A minute.
+Writes results/solvability.json beside it, and its table into docs/curriculum.md. Two minutes.
 """
 
 from __future__ import annotations
@@ -21,6 +22,9 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 from numpy.typing import NDArray
+from sklearn.linear_model import LogisticRegression  # type: ignore[import-untyped]
+from sklearn.pipeline import make_pipeline  # type: ignore[import-untyped]
+from sklearn.preprocessing import StandardScaler  # type: ignore[import-untyped]
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "evidence"))
 
@@ -29,15 +33,17 @@ from bench import ROOT, put
 from soar.archive.reader import Archive
 from soar.core.seeding import keyed_rng
 from soar.curriculum.difficulty import HARDER, MEASURES, estimate
+from soar.curriculum.features import task_features
 from soar.evolution.results import load_run
 from soar.programs.program import Attempt
 from soar.tasks.task import Task
 
 RESULTS = Path(__file__).parent / "results"
 PAGE = ROOT / "docs" / "curriculum.md"
-ORDERS, RESAMPLES = 20, 2000
+ORDERS, RESAMPLES, FOLDS = 20, 2000, 10
+TOGETHER = "together"
 CAUGHT = 0.9  # of the tasks that get solved later
-Floats = NDArray[np.float64]
+Floats = NDArray[Any]
 
 
 def split(task: Task, attempts: Sequence[Attempt], first: int, order: int) -> dict[str, Any]:
@@ -54,38 +60,54 @@ def split(task: Task, attempts: Sequence[Attempt], first: int, order: int) -> di
 
 def measure(run: Path, first: int) -> dict[str, Any]:
     """Return the figures of each estimate, for all tasks and for those that the first samples leave unsolved."""
+    searched = {result.task.content_hash: result.task for result in load_run(run).values() if result.skipped is None}
+    tables: list[list[dict[str, Any]]] = [[] for _ in range(ORDERS)]
     with Archive(run) as archive:
-        searched = {result.task.id: result.task for result in load_run(run).values() if result.skipped is None}
-        tasks = {task.content_hash: task for task in searched.values()}
-        tables: list[list[dict[str, Any]]] = [[] for _ in range(ORDERS)]
-        for task in tasks.values():
+        for task in searched.values():
             attempts = list(archive.attempts(task))
             for order, table in enumerate(tables):
                 table.append(split(task, attempts, first, order))
+    features = np.array([task_features(task) for task in searched.values()])
+    after, before = (np.array([[row[name] for row in table] for table in tables]) for name in ("after", "before"))
     given = [name for name in MEASURES if all(row["easy"][name] is not None for row in tables[0])]
-    per_task = len(attempts)
-    parts = {"all": False, "unsolved": True}
+    found: dict[str, dict[str, Any]] = {name: {} for name in (*given, TOGETHER)}
+    parts = {"all": np.ones_like(before), "unsolved": ~before}
+    for part, kept in parts.items():
+        easy = {name: np.array([[row["easy"][name] for row in table] for table in tables]) for name in given}
+        easy[TOGETHER] = together(np.stack(list(easy.values()), axis=2), features, after, kept)
+        for name, values in easy.items():
+            found[name][part] = figures(values, after, kept)
     return {
-        "tasks": len(tasks),
-        "samples": per_task,
+        "tasks": len(searched),
+        "samples": len(attempts),
         "first": first,
-        "solved": {part: _share_solved(tables, unsolved) for part, unsolved in parts.items()},
-        "figures": {
-            name: {part: figures(tables, name, unsolved) for part, unsolved in parts.items()} for name in given
-        },
+        "kept": {part: round(float(kept.mean()), 4) for part, kept in parts.items()},
+        "solved": {part: round(float(after[kept].mean()), 4) for part, kept in parts.items()},
+        "figures": found,
     }
 
 
-def _share_solved(tables: list[list[dict[str, Any]]], unsolved: bool) -> float:
-    kept = [row["after"] for table in tables for row in table if not (unsolved and row["before"])]
-    return round(sum(kept) / len(kept), 4)
+def together(easy: Floats, features: Floats, solved: Floats, kept: Floats) -> Floats:
+    """Return the chance to be solved, (orders, tasks): each fold of tasks is predicted from the others kept."""
+    orders, n, _ = easy.shape
+    fold = keyed_rng("folds").permutation(n) % FOLDS
+    chance = np.full((orders, n), np.nan)
+    for order in range(orders):
+        known = np.hstack([easy[order], features])
+        for number in range(FOLDS):
+            theirs = kept[order] & (fold != number)
+            if len(set(solved[order][theirs])) < 2:  # nothing to tell apart
+                chance[order][fold == number] = 0.5
+                continue
+            model = make_pipeline(StandardScaler(), LogisticRegression(C=0.3)).fit(known[theirs], solved[order][theirs])
+            chance[order][fold == number] = model.predict_proba(known[fold == number])[:, 1]
+    return chance
 
 
-def figures(tables: Sequence[Sequence[Mapping[str, Any]]], name: str, unsolved: bool) -> dict[str, float]:
-    """Return AUC with its interval, and the share of the tasks to go on with for nine in ten of those solved later."""
-    easy = np.array([[row["easy"][name] for row in table] for table in tables], dtype=np.float64)
-    solved = np.array([[row["after"] for row in table] for table in tables])
-    kept = ~np.array([[row["before"] for row in table] for table in tables]) if unsolved else np.ones_like(solved)
+def figures(easy: Floats, solved: Floats, kept: Floats) -> dict[str, float]:
+    """Return AUC with its interval, and the share of the tasks to go on with for nine in ten of those solved later.
+
+    Arrays are (orders, tasks)."""
     orders, n = easy.shape
     draws = keyed_rng("resamples").multinomial(n, np.full(n, 1 / n), size=RESAMPLES)
     weights = np.vstack([np.ones(n), draws])
