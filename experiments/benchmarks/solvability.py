@@ -73,7 +73,9 @@ def measure(run: Path, first: int) -> dict[str, Any]:
     found: dict[str, dict[str, Any]] = {name: {} for name in (*given, TOGETHER)}
     parts = {"all": np.ones_like(before), "unsolved": ~before}
     for part, kept in parts.items():
-        easy = {name: np.array([[row["easy"][name] for row in table] for table in tables]) for name in given}
+        easy: dict[str, Floats] = {
+            name: np.array([[row["easy"][name] for row in table] for table in tables]) for name in given
+        }
         easy[TOGETHER] = together(np.stack(list(easy.values()), axis=2), features, after, kept)
         for name, values in easy.items():
             found[name][part] = figures(values, after, kept)
@@ -111,7 +113,9 @@ def figures(easy: Floats, solved: Floats, kept: Floats) -> dict[str, float]:
     orders, n = easy.shape
     draws = keyed_rng("resamples").multinomial(n, np.full(n, 1 / n), size=RESAMPLES)
     weights = np.vstack([np.ones(n), draws])
-    values = np.nanmean([auc(easy[i], solved[i], kept[i], weights) for i in range(orders)], axis=0)
+    table = np.array([auc(easy[i], solved[i], kept[i], weights) for i in range(orders)])
+    counted = (~np.isnan(table)).sum(axis=0)
+    values = np.where(counted > 0, np.nansum(table, axis=0) / np.maximum(counted, 1), np.nan)
     low, high = np.nanpercentile(values[1:], [2.5, 97.5])
     needed = np.nanmean([share_needed(easy[i][kept[i]], solved[i][kept[i]]) for i in range(orders)])
     shown = {"auc": values[0], "low": low, "high": high, "needed": needed}

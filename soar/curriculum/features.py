@@ -24,7 +24,8 @@ def task_features(task: Task) -> NDArray[np.float64]:
     if not task.train or not task.without_test_outputs().is_grid:
         raise CurriculumError(f"task {task.id!r} has no grids to compare: give features of your own")
     pairs = [_pair(np.array(one.input), np.array(one.output)) for one in task.train]
-    return np.array(pairs, dtype=np.float64).mean(axis=0)
+    found: NDArray[np.float64] = np.array(pairs, dtype=np.float64).mean(axis=0)
+    return found
 
 
 def _pair(before: Any, after: Any) -> list[float]:
