@@ -6,6 +6,7 @@ import importlib
 import json
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -15,7 +16,11 @@ import pytest
 
 import soar
 from soar.curriculum import TEACHERS
-from soar.models.mini import MiniModel
+from soar.curriculum.difficulty import MEASURES
+from soar.models.scripted import ScriptedModel
+from soar.tasks.task import Example, Task
+from tests.search_support import make_task
+from tests.search_support import script as script_of_programs
 
 ROOT = Path(__file__).parents[2]
 SCRIPTS = ("teachers", "solvability")
@@ -95,8 +100,14 @@ def test_what_has_to_be_gone_on_with(scripts: dict[str, Any]) -> None:
     assert needed(np.zeros(4), solved) == 1.0 and np.isnan(needed(np.zeros(4), np.zeros(4, bool)))
 
 
-def test_estimates_of_a_real_run_are_measured(
-    scripts: dict[str, Any], mini: MiniModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def out_of_reach(task: Task) -> Task:
+    """The task with outputs that no program of the script gives."""
+    pairs = [Example(one.input, [[8, 7, 6], [5, 4, 3 + place]]) for place, one in enumerate(task.train)]
+    return replace(task, id=f"{task.id}-hard", train=tuple(pairs))
+
+
+def test_estimates_of_a_run_are_measured(
+    scripts: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     script = scripts["solvability"]
     monkeypatch.setattr(script, "PAGE", tmp_path / "page.md")
@@ -104,13 +115,14 @@ def test_estimates_of_a_real_run_are_measured(
     monkeypatch.setattr(script, "ORDERS", 3)
     monkeypatch.setattr(script, "RESAMPLES", 200)
     script.PAGE.write_text("<!-- solvability -->\n<!-- /solvability -->\n")
-    tasks = soar.load_tasks("arc-agi-1/training")[:16]
-    soar.search(tasks, mini, run=tmp_path / "run", samples=12, refinements=0, seed=1)
+    tasks = [make_task(f"t{seed}", seed) for seed in range(12)]
+    tasks += [out_of_reach(task) for task in tasks]
+    soar.search(tasks, ScriptedModel(script_of_programs), run=tmp_path / "run", samples=12, refinements=0, workers=1)
     script.main(tmp_path / "run", first=6)
     found = json.loads((tmp_path / "results" / "solvability.json").read_text())
     assert found["samples"] == 12 and found["first"] == 6 and 0 < found["solved"]["all"] < 1
     figures = found["figures"]
-    assert {"length", "mean_solved", "disagreement", script.TOGETHER} <= set(figures)
+    assert set(figures) == {*MEASURES, script.TOGETHER} - {"logprob"}  # which this model does not give
     assert figures["mean_solved"]["all"]["auc"] > 0.6  # what is solved is solved again
     for parts in figures.values():
         assert 0 <= parts["all"]["low"] <= parts["all"]["auc"] <= parts["all"]["high"] <= 1
