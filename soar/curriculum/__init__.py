@@ -12,6 +12,7 @@ from soar.curriculum.groups import group_by_difficulty
 from soar.curriculum.matching import CDAS, AdaRFT
 from soar.curriculum.mixture import ALPGMM
 from soar.curriculum.named import TEACHERS, Known, make_teacher
+from soar.curriculum.prospects import Prospects
 from soar.curriculum.record import Record, read_record
 from soar.curriculum.steps import plan_step
 
@@ -31,6 +32,7 @@ __all__ = [
     "Knapsack",
     "Known",
     "LearningProgress",
+    "Prospects",
     "Record",
     "Stage",
     "Stages",

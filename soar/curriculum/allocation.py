@@ -97,7 +97,7 @@ class DSC(BaseTeacher):
 
     name = "dsc"
     starves = "a task whose vote is settled is not drawn again while others are open"
-    kept = ("votes", "made")
+    kept = ("votes", "made", "done")
 
     def __init__(
         self,
@@ -116,6 +116,7 @@ class DSC(BaseTeacher):
         self.window, self.most, self.sure, self.neighbours = window, most, sure, neighbours
         self.votes: dict[str, dict[str, int]] = {task: {} for task in self.tasks}
         self.made = dict.fromkeys(self.tasks, 0)
+        self.done = dict.fromkeys(self.tasks, False)
 
     def sample(self, rng: np.random.Generator) -> str:
         """See `Teacher.sample`: a task that is open; any, where none is."""
@@ -134,9 +135,7 @@ class DSC(BaseTeacher):
 
     def settled(self, task: str) -> bool:
         """Return whether the task needs no more samples."""
-        if self.made[task] >= (1 if task in self.easy else self.most):
-            return True
-        return confidence(self.votes[task]) >= self.sure
+        return self.done[task]
 
     def wanted(self, task: str) -> int:
         """Return the samples of the next window: 0 where it is settled, else as many as it had, at first see above."""
@@ -177,6 +176,8 @@ class DSC(BaseTeacher):
         for answer, count in counts.items():
             self.votes[task][answer] = self.votes[task].get(answer, 0) + count
         self.made[task] += len(answers)
+        spent = self.made[task] >= (1 if task in self.easy else self.most)
+        self.done[task] = spent or confidence(self.votes[task]) >= self.sure
 
     def _predicted(self, task: str) -> int:
         """What the nearest settled tasks needed, rounded up; the window where there are none."""

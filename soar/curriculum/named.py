@@ -17,6 +17,7 @@ from soar.curriculum.frontier import VCRL, BalancedFilter
 from soar.curriculum.groups import group_by_difficulty
 from soar.curriculum.matching import CDAS, AdaRFT
 from soar.curriculum.mixture import ALPGMM
+from soar.curriculum.prospects import Prospects
 from soar.curriculum.record import Record
 
 GROUPS = 5
@@ -92,6 +93,7 @@ TEACHERS: dict[str, Callable[[Known], BaseTeacher]] = {
     "alp": lambda known: LearningProgress(known.tasks, known.arms()),
     "alp-gmm": lambda known: ALPGMM(known.vectors()),
     "dsc": lambda known: DSC(known.hardness()),
+    "prospects": lambda known: Prospects(known.difficulty or dict.fromkeys(known.tasks, 0.0)),
     "ttc": lambda known: TestTimeCurriculum(known.vectors(), known.targets or {}, max(1, len(known.tasks) // 4)),
 }
 

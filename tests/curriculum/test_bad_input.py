@@ -16,6 +16,7 @@ from soar.curriculum import (
     CurriculumError,
     Knapsack,
     Known,
+    Prospects,
     Stage,
     Stages,
     TestTimeCurriculum,
@@ -51,6 +52,8 @@ WRONG: list[tuple[Callable[[], Any], str]] = [
     (lambda: Knapsack(["a"], low=3, high=2), "low <= high"),
     (lambda: BalancedFilter(["a"], pilot=0), "at least 1"),
     (lambda: BalancedFilter(["a"]).allocate(["a"], 0), "at least one task"),
+    (lambda: Prospects({"a": 1.0}, first=9, most=8), "1 <= first <= most"),
+    (lambda: Prospects({"a": 1.0, "b": 1.0}).allocate(["a", "b"], 1), "one sample each"),
     (lambda: DSC({"a": 1.0}).allocate(["a"], 0), "at least one of each"),
     (lambda: DSC({"a": 1.0}).vote("b", ["x"]), "none of the 1 tasks"),
     (lambda: ranked({}, "beauty"), "not by 'beauty'"),  # type: ignore[arg-type]

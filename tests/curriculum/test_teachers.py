@@ -21,6 +21,7 @@ from soar.curriculum import (
     BalancedFilter,
     Knapsack,
     LearningProgress,
+    Prospects,
     TestTimeCurriculum,
     group_by_difficulty,
 )
@@ -204,6 +205,29 @@ def test_dsc_takes_one_sample_of_easy_tasks() -> None:
     assert [teacher.wanted(task) for task in teacher.tasks[:5]] == [1, 1, 1, 4, 4]
     teacher.update("task00", [0.0])
     assert teacher.settled("task00")
+
+
+def test_prospects_begins_everything_then_follows_the_best_and_leaves_what_is_solved() -> None:
+    teacher = Prospects(dict(zip("abcd", (4.0, 3.0, 2.0, 1.0), strict=True)), first=2, most=6, width=1)
+    for task, rewards in (("a", [0.5, 0.0]), ("b", [0.0, 0.0]), ("c", [0.0])):
+        assert task in drawn(teacher, 40)
+        teacher.update(task, rewards)
+    assert set(drawn(teacher, 40)) == {"c", "d"}  # they have not had their first two
+    teacher.update("c", [0.0])
+    teacher.update("d", [0.0, 1.0])
+    assert drawn(teacher, 3) == ["a"] * 3  # the only one that solved some examples; d is solved
+    teacher.update("a", [0.0] * 4)
+    assert drawn(teacher, 3) == ["c"] * 3  # a is given up; of b and c the one that is easier by the prior
+    assert teacher.allocate(["b", "c"], 6) == {"b": 3, "c": 3}
+    assert teacher.metrics()["solved"] == teacher.metrics()["given_up"] == 0.25
+
+
+def test_prospects_gives_no_task_more_than_it_may_have_while_others_lack_some() -> None:
+    teacher = Prospects(dict.fromkeys("ab", 0.0), first=2, most=6)
+    teacher.update("a", [0.0] * 5)
+    teacher.update("b", [0.0] * 2)
+    assert teacher.allocate(["a", "b"], 5) == {"a": 1, "b": 4}
+    assert teacher.allocate(["a", "b"], 9) == {"a": 5, "b": 4}  # none lacks any: even parts
 
 
 def test_rewards_stand_for_answers() -> None:
