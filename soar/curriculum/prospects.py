@@ -75,8 +75,8 @@ class Prospects(BaseTeacher):
             self.check(task)
         if not tasks or total < len(tasks):
             raise CurriculumError(f"{total} samples for {len(tasks)} tasks: take one task or more, and one sample each")
-        given = dict.fromkeys(tasks, 0)
-        for _ in range(total):
+        given = dict.fromkeys(tasks, 1)
+        for _ in range(total - len(given)):
             lacking = [task for task in tasks if self.made[task] + given[task] < self._goal(task)] or tasks
             task = min(lacking, key=lambda one: given[one])
             given[task] += 1

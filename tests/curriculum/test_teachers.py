@@ -230,6 +230,13 @@ def test_prospects_gives_no_task_more_than_it_may_have_while_others_lack_some() 
     assert teacher.allocate(["a", "b"], 9) == {"a": 5, "b": 4}  # none lacks any: even parts
 
 
+def test_prospects_gives_every_task_that_is_drawn_something() -> None:
+    teacher = Prospects(dict.fromkeys("ab", 0.0), first=2, most=4)
+    teacher.update("a", [0.0] * 4)
+    teacher.update("b", [1.0])
+    assert teacher.allocate(["a", "b"], 2) == {"a": 1, "b": 1}
+
+
 def test_rewards_stand_for_answers() -> None:
     teacher = DSC(known(3).hardness())
     teacher.update("task00", [1.0] * 4)
