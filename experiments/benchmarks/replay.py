@@ -58,7 +58,8 @@ def recorded(run: Path) -> tuple[list[Samples], list[int]]:
 
 def played(teacher: Teacher, samples: Mapping[str, Samples], goal: int, seed: int) -> int:
     """Return the completions after which `goal` tasks are solved; all that there are, if they never are."""
-    used, solved, step = dict.fromkeys(samples, 0), set(), 0
+    used, step = dict.fromkeys(samples, 0), 0
+    solved: set[str] = set()
     most = sum(map(len, samples.values()))
     while len(solved) < goal and sum(used.values()) < most and step < most:
         plan = plan_step(teacher, keyed_rng("replay", seed, step), tasks=DRAWS, rollouts=DRAWS * LOT)

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 import soar
-from soar.curriculum import TEACHERS
+from soar.curriculum import TEACHERS, Prospects, Uniform
 from soar.curriculum.difficulty import MEASURES
 from soar.models.scripted import ScriptedModel
 from soar.tasks.task import Example, Task
@@ -23,7 +23,7 @@ from tests.search_support import make_task
 from tests.search_support import script as script_of_programs
 
 ROOT = Path(__file__).parents[2]
-SCRIPTS = ("teachers", "solvability")
+SCRIPTS = ("teachers", "solvability", "replay")
 
 
 @pytest.fixture
@@ -100,6 +100,18 @@ def test_what_has_to_be_gone_on_with(scripts: dict[str, Any]) -> None:
     assert needed(np.zeros(4), solved) == 1.0 and np.isnan(needed(np.zeros(4), np.zeros(4, bool)))
 
 
+def test_a_replay_stops_at_its_goal_and_counts_what_was_drawn(scripts: dict[str, Any]) -> None:
+    script = scripts["replay"]
+    samples = {f"{place}": np.zeros(64) for place in range(8)}
+    samples["3"][10] = samples["5"][2] = 1.0
+    teacher = Prospects(dict.fromkeys(samples, 0.0), first=4)
+    first = script.played(teacher, samples, 1, seed=0)
+    assert first <= 8 * 16 and teacher.solving["5"] == 1
+    assert script.played(Prospects(dict.fromkeys(samples, 0.0), first=4), samples, 2, seed=0) > first
+    assert script.played(Prospects(dict.fromkeys(samples, 0.0), first=4), samples, 3, seed=0) == 8 * 64  # never
+    assert script.played(Uniform(samples), samples, 2, seed=0) == script.played(Uniform(samples), samples, 2, seed=0)
+
+
 def out_of_reach(task: Task) -> Task:
     """The task with outputs that no program of the script gives."""
     pairs = [Example(one.input, [[8, 7, 6], [5, 4, 3 + place]]) for place, one in enumerate(task.train)]
@@ -121,6 +133,14 @@ def test_estimates_of_a_run_are_measured(
     script.main(tmp_path / "run", first=6)
     found = json.loads((tmp_path / "results" / "solvability.json").read_text())
     assert found["samples"] == 12 and found["first"] == 6 and 0 < found["solved"]["all"] < 1
+    replay, replayed = scripts["replay"], tmp_path / "results" / "replay.json"
+    for name in ("PAGE", "RESULTS"):
+        monkeypatch.setattr(replay, name, getattr(script, name))
+    script.PAGE.write_text(script.PAGE.read_text() + "<!-- replay -->\n<!-- /replay -->\n")
+    replay.main([tmp_path / "run"], resamples=2)
+    shares = json.loads(replayed.read_text())["run"]["shares"]
+    assert set(shares) == {*replay.MAKE, replay.BOUND} and all(0 < one < 1 for one in shares["prospects"])
+    assert max(shares[replay.BOUND]) < min(shares["uniform"])
     figures = found["figures"]
     assert set(figures) == {*MEASURES, script.TOGETHER} - {"logprob"}  # which this model does not give
     assert figures["mean_solved"]["all"]["auc"] > 0.6  # what is solved is solved again
