@@ -85,8 +85,17 @@ def measure(run: Path, first: int) -> dict[str, Any]:
         "first": first,
         "kept": {part: round(float(kept.mean()), 4) for part, kept in parts.items()},
         "solved": {part: round(float(after[kept].mean()), 4) for part, kept in parts.items()},
+        "some solved": some_solved(tables),
         "figures": found,
     }
+
+
+def some_solved(tables: Sequence[Sequence[Mapping[str, Any]]]) -> dict[str, float]:
+    """Return, of tasks left unsolved, the share with an example solved, and of these and of others what gets solved."""
+    rows = [(row["easy"]["best_solved"] > 0, row["after"]) for table in tables for row in table if not row["before"]]
+    some, after = np.array(rows).T
+    shares = {"share": some, "solved later": after[some], "others solved later": after[~some]}
+    return {name: round(float(values.mean()), 4) if len(values) else 0.0 for name, values in shares.items()}
 
 
 def together(easy: Floats, features: Floats, solved: Floats, kept: Floats) -> Floats:
