@@ -28,6 +28,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "evidence"))
 from bench import ROOT, put
 
 from soar.archive.reader import Archive
+from soar.archive.records import Evaluator
 from soar.core.seeding import keyed_rng
 from soar.curriculum import Known, Prospects, Teacher, Uniform, make_teacher, plan_step
 from soar.curriculum.difficulty import estimate
@@ -51,7 +52,7 @@ def recorded(run: Path) -> tuple[list[Samples], list[int]]:
     """Return the samples of each task of a run, and the length of its examples."""
     tasks = {result.task.content_hash: result.task for result in load_run(run).values() if result.skipped is None}
     with Archive(run) as archive:
-        attempts = [list(archive.attempts(task)) for task in tasks.values()]
+        attempts = [list(archive.attempts(Evaluator(task))) for task in tasks.values()]
     lengths = [estimate(task, ()).length for task in tasks.values()]
     return [np.array([one.train_accuracy if one.eligible else 0.0 for one in mine]) for mine in attempts], lengths
 

@@ -31,6 +31,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "evidence"))
 from bench import ROOT, put
 
 from soar.archive.reader import Archive
+from soar.archive.records import Evaluator
 from soar.core.seeding import keyed_rng
 from soar.curriculum.difficulty import HARDER, MEASURES, estimate
 from soar.curriculum.features import task_features
@@ -64,7 +65,7 @@ def measure(run: Path, first: int) -> dict[str, Any]:
     tables: list[list[dict[str, Any]]] = [[] for _ in range(ORDERS)]
     with Archive(run) as archive:
         for task in searched.values():
-            attempts = list(archive.attempts(task))
+            attempts = list(archive.attempts(Evaluator(task)))
             for order, table in enumerate(tables):
                 table.append(split(task, attempts, first, order))
     features = np.array([task_features(task) for task in searched.values()])

@@ -13,11 +13,13 @@ from itertools import islice
 from typing import Literal, get_args
 
 from soar.archive.reader import Archive
+from soar.archive.records import Evaluator
 from soar.core.errors import expect
 from soar.curriculum.base import CurriculumError
 from soar.programs.program import Attempt
 from soar.programs.voting import answer
-from soar.tasks.task import Task, canonical_json
+from soar.tasks.task import Task
+from soar.tasks.values import canonical_json
 
 Measure = Literal[
     "solving",
@@ -88,18 +90,18 @@ def estimate(task: Task, attempts: Iterable[Attempt]) -> Difficulty:
 
 
 def estimates(
-    archive: Archive, tasks: Mapping[str, Task], first: int | None = None, iteration: int | None = None
+    archive: Archive, evaluators: Iterable[Evaluator], first: int | None = None, iteration: int | None = None
 ) -> dict[str, Difficulty]:
-    """Return an estimate for each task, from its first attempts in an archive.
+    """Return an estimate for each task, by id, from its first attempts in an archive.
 
     Args:
         archive: of a search.
-        tasks: by id.
+        evaluators: of the tasks; `SearchConfig.evaluator` makes those of a run.
         first: attempts of each that are read; None: all.
         iteration: of the loop; None: all.
     """
     expect(archive, Archive, "the source of estimates", "a soar.Archive")
-    return {id: estimate(task, islice(archive.attempts(task, iteration), first)) for id, task in tasks.items()}
+    return {one.task.id: estimate(one.task, islice(archive.attempts(one, iteration), first)) for one in evaluators}
 
 
 def ranked(found: Mapping[str, Difficulty], measure: Measure = "mean_solved") -> dict[str, float]:

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from soar.curriculum.base import CurriculumError
-from soar.tasks.task import COLOURS, Task
+from soar.tasks.task import Task
+from soar.tasks.values import COLOURS
 
 FEATURES = ("log cells in", "log cells out", "same size", "colours in", "colours out", "new colours", "cells kept")
 

@@ -242,7 +242,14 @@ def _code_behind(environment: jinja2.Environment, templates: bytes) -> list[str]
         *map(inspect.getsource, functions),
         *(inspect.getsource(sys.modules[home]) for home in sorted(notations)),
     ]
-    return [ast.dump(ast.parse(source)) for source in sources]
+    return [_without_imports(source) for source in sources]
+
+
+def _without_imports(source: str) -> str:
+    """What code says, whatever module its names come from, and without comments."""
+    tree = ast.parse(source)
+    tree.body = [node for node in tree.body if not isinstance(node, (ast.Import, ast.ImportFrom))]
+    return ast.dump(tree)
 
 
 def grid_text(grid: Grid) -> str:

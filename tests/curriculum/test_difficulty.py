@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from soar.archive.reader import Archive
+from soar.archive.records import Evaluator
 from soar.core.errors import SoarError
 from soar.curriculum import CurriculumError, estimate, estimates, ranked
 from soar.curriculum.difficulty import HARDER, MEASURES, Difficulty
@@ -17,6 +18,7 @@ from soar.tasks.task import Example, Task
 from tests.search_support import TASKS, attempt
 
 TASK = TASKS["task0"]
+EVALUATORS = [Evaluator(task) for task in TASKS.values()]
 GRID = [[1, 2], [3, 4]]
 
 
@@ -45,13 +47,13 @@ def test_without_attempts_a_task_is_as_hard_as_can_be() -> None:
 def test_test_outputs_play_no_part(two_rounds: Path) -> None:
     bare = {id: task.without_test_outputs() for id, task in TASKS.items()}
     with Archive(two_rounds) as archive:
-        assert estimates(archive, bare) == estimates(archive, TASKS)
+        assert estimates(archive, map(Evaluator, bare.values())) == estimates(archive, EVALUATORS)
 
 
 def test_an_archive_is_read_as_far_as_told(two_rounds: Path) -> None:
     with Archive(two_rounds) as archive:
-        assert {one.attempts for one in estimates(archive, TASKS, first=3).values()} == {3}
-        both, last = estimates(archive, TASKS), estimates(archive, TASKS, iteration=1)
+        assert {one.attempts for one in estimates(archive, EVALUATORS, first=3).values()} == {3}
+        both, last = estimates(archive, EVALUATORS), estimates(archive, EVALUATORS, iteration=1)
         assert all(both[id].attempts > last[id].attempts > 0 for id in TASKS)
         mine = [one for one in archive.attempts(TASK) if one.eligible]
         assert both["task0"].best_solved == max(one.train_accuracy for one in mine)
@@ -69,9 +71,9 @@ def test_ranks_go_from_the_easiest_to_the_hardest() -> None:
 
 def test_what_the_model_does_not_give_is_no_measure(two_rounds: Path) -> None:
     with Archive(two_rounds) as archive, pytest.raises(CurriculumError, match="take another measure"):
-        ranked(estimates(archive, TASKS), "logprob")
+        ranked(estimates(archive, EVALUATORS), "logprob")
     with pytest.raises(SoarError, match=r"a soar\.Archive"):
-        estimates(str(two_rounds), TASKS)  # type: ignore[arg-type]
+        estimates(str(two_rounds), EVALUATORS)  # type: ignore[arg-type]
 
 
 def test_features_are_of_the_examples_alone() -> None:
