@@ -55,7 +55,7 @@ def test_an_archive_is_read_as_far_as_told(two_rounds: Path) -> None:
         assert {one.attempts for one in estimates(archive, EVALUATORS, first=3).values()} == {3}
         both, last = estimates(archive, EVALUATORS), estimates(archive, EVALUATORS, iteration=1)
         assert all(both[id].attempts > last[id].attempts > 0 for id in TASKS)
-        mine = [one for one in archive.attempts(TASK) if one.eligible]
+        mine = [one for one in archive.attempts(EVALUATORS[0]) if one.eligible]
         assert both["task0"].best_solved == max(one.train_accuracy for one in mine)
 
 
