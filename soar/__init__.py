@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from soar.programs.scoring import Score
     from soar.programs.simplify import simplify
     from soar.programs.voting import Prediction, vote
+    from soar.report import Report, make_report
     from soar.tasks.sets import TaskSet, drop_overlap, find_task, load_tasks, overlap
     from soar.tasks.task import Example, Task
     from soar.training.config import TrainingConfig
@@ -55,6 +56,7 @@ __all__ = [
     "Program",
     "Programs",
     "PromptTooLongError",
+    "Report",
     "Score",
     "ScriptedModel",
     "SearchConfig",
@@ -84,6 +86,7 @@ __all__ = [
     "load_run",
     "load_tasks",
     "make_dataset",
+    "make_report",
     "open_model",
     "overlap",
     "plots",
@@ -130,6 +133,7 @@ _HOMES = {
     "soar.programs.scoring": ["Score"],
     "soar.programs.simplify": ["simplify"],
     "soar.programs.voting": ["Prediction", "vote"],
+    "soar.report": ["Report", "make_report"],
     "soar.tasks.sets": ["TaskSet", "drop_overlap", "find_task", "load_tasks", "overlap"],
     "soar.tasks.task": ["Example", "Task"],
     "soar.training.config": ["TrainingConfig"],

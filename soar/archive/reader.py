@@ -136,6 +136,18 @@ class Archive:
         found = self._outcomes(row[0]) if row else {}
         return tuple(found[key] for key in inputs) if all(key in found for key in inputs) else None
 
+    def requests(self, task_hash: str, iteration: int | None = None) -> list[tuple[Request, float]]:
+        """Return the requests for a task in the order of their keys, each with when it was first answered.
+
+        Times are in seconds since 1970. One round, or with None all.
+        """
+        rows = self._connection.execute(
+            f"SELECT {_REQUEST.replace('operator', self._operator)}, created FROM request WHERE task_hash = ? AND (? IS NULL OR iteration = ?) "
+            "ORDER BY iteration, phase DESC, island, step",
+            (task_hash, iteration, iteration),
+        )
+        return [(_request(fields), created) for *fields, created in rows]
+
     def prompt_sets(self, task_hash: str) -> dict[int, str]:
         """Return the prompt set, "name:hash", that a task was shown with in each round."""
         query = "SELECT DISTINCT iteration, prompt_set FROM request WHERE task_hash = ?"

@@ -20,6 +20,7 @@ COMMANDS = {
     "search": "soar.cli.search:search",
     "tasks": "soar.cli.show:list_tasks",
     "show": "soar.cli.show:show",
+    "report": "soar.cli.report:report",
     "evaluate": "soar.cli.evaluation:evaluate",
     "compare": "soar.cli.evaluation:compare",
     "vote": "soar.cli.evaluation:vote",

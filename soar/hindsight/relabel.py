@@ -58,13 +58,14 @@ def order_of(seed: int, task_hash: str, program: Program, others: Sequence[str],
     return order
 
 
-def row_task(sources: Sequence[Source], row: Mapping[str, Any], seed: int) -> Task:
+def row_task(sources: Sequence[Source], row: Mapping[str, Any], seed: int, sandbox: Sandbox | None = None) -> Task:
     """Return the task that a row of these sources shows, its examples in the row's order, with all outputs.
 
     Args:
         sources: the runs that the row was made from.
         row: of the dataset; for sampling the outputs are the program's own.
         seed: that the dataset was made with.
+        sandbox: runs programs on inputs that no search had; None: one of its own for each row.
     """
     program = Program(row["program"])
     for source in sources:
@@ -73,20 +74,24 @@ def row_task(sources: Sequence[Source], row: Mapping[str, Any], seed: int) -> Ta
         shown = task
         if row["kind"] == "sample":
             moved = Symmetry.parse(row["symmetry"]).task(task) if row["symmetry"] else task
-            did = _outcomes(source, program, task_inputs(moved))
+            did = _outcomes(source, program, task_inputs(moved), sandbox)
             shown = labelled(moved, as_grids(did) if task.without_test_outputs().is_grid else did)
         others = [*row["parents"], *([row["symmetry"]] if row["symmetry"] else [])]
         return reorder(shown, (), order_of(seed, row["task_hash"], program, others, len(task.train)))[0]
     raise ValueError(f"no run has the task of this row, {row['task_id']}")
 
 
-def _outcomes(source: Source, program: Program, inputs: Sequence[Any]) -> Sequence[Outcome]:
+def _outcomes(
+    source: Source, program: Program, inputs: Sequence[Any], sandbox: Sandbox | None
+) -> Sequence[Outcome]:
     """What a program does: out of the archive, or, for inputs or a program that no search had, found by running it."""
     known = source.archive.outcomes(program, hashes(inputs))
     if known is not None:
         return known
-    with Sandbox(workers=1, limits=source.limits) as sandbox:
+    if sandbox is not None:
         return sandbox.run([(program.source, inputs)], ENTRY_POINT)[0]
+    with Sandbox(workers=1, limits=source.limits) as own:
+        return own.run([(program.source, inputs)], ENTRY_POINT)[0]
 
 
 @dataclass(frozen=True, slots=True)

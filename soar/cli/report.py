@@ -1,0 +1,57 @@
+"""`soar report`: a run to look at, in a browser."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from soar.report import Report
+
+_RUNS = "Folder of a run: its last round, or with @N round N (runs/a@0); of a loop all searches. Several are compared."
+
+
+def report(
+    runs: Annotated[list[str], typer.Argument(metavar="RUN...", help=_RUNS)],
+    output: Annotated[
+        Path | None, typer.Option(help="The file to write, ending in .html; without it, report.html in the first run.")
+    ] = None,
+    open_it: Annotated[bool, typer.Option("--open", help="Open it in a browser.")] = False,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Renew it whenever the run has changed, until Ctrl-C.")
+    ] = False,
+) -> None:
+    """Make a page that shows a run, or several compared: tasks, attempts, prompts, replies, lineage, curves, a loop.
+
+    It is one file that works from disk, without a network; what is too much for one lies in a folder beside it. Test
+    outputs are shown.
+
+    Examples: `soar report runs/a --open` · `soar report runs/a runs/b --output both.html` · `soar report runs/a --watch`
+    """
+    from soar.report import make_report
+    from soar.report.page import check_target
+
+    made = make_report(runs)
+    target = (output or made.folders[0] / "report.html").absolute()
+    check_target(target)
+    if not watch:
+        made.save(target)
+    typer.echo(f"{target}" + ("" if watch else f", {target.stat().st_size / 1e6:.1f} MB"))
+    if open_it and not watch:
+        typer.launch(target.as_uri())
+    if watch:
+        _watch(made, target, open_it)
+
+
+def _watch(made: Report, target: Path, open_it: bool) -> None:
+    from soar.report.watching import watch
+
+    typer.echo("Renewed whenever the run has changed; Ctrl-C ends that.", err=True)
+    try:
+        for number, _ in enumerate(watch(made, target)):
+            if open_it and number == 0:
+                typer.launch(target.as_uri())
+    except KeyboardInterrupt:
+        typer.echo(f"{target} is no longer renewed", err=True)
