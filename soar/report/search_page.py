@@ -117,9 +117,8 @@ class SearchPage:
             row, predictions = measure([result], config.vote_c, weight, task=task, twin=id in twins)
             notes = result.notes
             requests = archive.requests(task.content_hash, config.iteration)
-            line = _line(row, notes) | {"pair": pairs(task.train[:1] or task.test[:1])}
-            if notes.attempts or not row.skipped:
-                line["detail"] = self.keep(notes.to_json(requests, predictions, maker))
+            detail = self.keep(notes.to_json(requests, predictions, maker))
+            line = _line(row, notes) | {"pair": pairs(task.train[:1] or task.test[:1]), "detail": detail}
             if not row.twin:
                 self._kinds += notes.kinds()
                 self._errors += notes.error_types()

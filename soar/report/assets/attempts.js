@@ -65,7 +65,7 @@ function attemptTable(data, base, chosen) {
       && el('button', { onclick: () => { wanted.many += 10 * PAGE; show(); } }, `Show more of ${plural(found.length, 'attempt')}`);
     const head = el('thead', {}, el('tr', {}, HEADS.map((one) => el('th', { scope: 'col' }, one))));
     box.replaceChildren(el('p', { class: 'faint', role: 'status' }, `${found.length} of ${plural(data.attempts.length, 'attempt')}`),
-      el('div', { class: 'scroll' }, el('table', { class: 'attempts' }, head, el('tbody', {}, rows))), ...(more ? [more] : []));
+      el('div', { class: 'scroll list', tabindex: '0', 'aria-label': 'attempts' }, el('table', { class: 'attempts' }, head, el('tbody', {}, rows))), ...(more ? [more] : []));
   };
   const set = (name) => (value) => { wanted[name] = value; wanted.many = PAGE; show(); };
   show();

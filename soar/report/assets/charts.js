@@ -8,7 +8,7 @@ function ticks(low, high, count) {
   const power = 10 ** Math.floor(Math.log10(rough));
   const step = [1, 2, 5, 10].map((one) => one * power).find((one) => one >= rough);
   const found = [];
-  for (let at = Math.ceil(low / step - 1e-9) * step; at <= high + step * 1e-6; at += step) found.push(Number(at.toPrecision(12)));
+  for (let at = Math.ceil(low / step - 1e-9) * step; at <= high + step * 1e-6 || found.length < 2; at += step) found.push(Number(at.toPrecision(12)));
   return found;
 }
 
@@ -25,7 +25,9 @@ function lineChart({ title, x, y, series, asPercent, doubling, whole }) {
   const all = known.flatMap((one) => one.points);
   const xs = all.map((one) => one[0]);
   const [low, high] = [Math.min(...xs), Math.max(...xs)];
-  const top = asPercent ? Math.min(1, Math.max(0.05, ...all.map((one) => one[3] ?? one[1]))) : Math.max(...all.map((one) => one[3] ?? one[1])) || 1;
+  const most = Math.max(...all.map((one) => one[3] ?? one[1])) || 1;
+  const [rule, next] = ticks(0, asPercent ? Math.max(0.04, most) : most, 5);
+  const top = Math.ceil(most / (next - rule) - 1e-9) * (next - rule);
   const { width, height, left, right, top: above, bottom } = PLOT;
   const span = (at) => (doubling ? Math.log2(at) : at);
   const place = {

@@ -21,7 +21,8 @@ function card(place, number, task) {
   const said = task.completions
     ? `${percent(task.accuracy, 0)} of examples, pixels ${percent(task.pixels, 0)}, ${plural(task.completions, 'attempt')}`
     : task.skipped || 'no attempt yet';
-  const inside = [el('span', { class: 'thumbs' }, thumbnail(input, 72), el('span', { 'aria-hidden': 'true' }, '→'), thumbnail(output, 72)),
+  const room = narrow() ? 54 : 72;
+  const inside = [el('span', { class: 'thumbs' }, thumbnail(input, room), el('span', { 'aria-hidden': 'true' }, '→'), thumbnail(output, room)),
     el('strong', {}, task.id), badge(task), el('span', { class: 'faint said' }, said)];
   return el('li', {}, el('a', { class: 'card', href: `#/s${place}/t${number}` }, inside));
 }

@@ -3,6 +3,7 @@
 let palette = [];
 let digits = false;
 
+const narrow = () => globalThis.innerWidth < 560;
 const isGrid = (value) => typeof value === 'string';
 const rowsOf = (value) => value.split('/');
 const sizeText = (value) => `${rowsOf(value).length}×${rowsOf(value)[0].length}`;
@@ -77,8 +78,8 @@ const cellFor = (value, room, most) => {
 };
 
 // A value as a picture, or as text where it is no grid.
-function picture(value, { room = 200, most = 22, expected } = {}) {
-  if (value === null) return el('span', { class: 'unknown', title: 'unknown' }, '?');
+function picture(value, { room = narrow() ? 140 : 200, most = 22, expected } = {}) {
+  if (value === null) return el('span', { class: 'blank', title: 'unknown' }, '?');
   if (!isGrid(value)) return el('code', { class: 'value' }, value[0]);
   const canvas = el('canvas', { role: 'img', 'aria-label': gridLabel(value, expected), title: sizeText(value) });
   paint(canvas, value, cellFor(value, room, most), expected);

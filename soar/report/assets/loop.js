@@ -31,7 +31,7 @@ function learntSection(one) {
       lineChart({ title: 'Tokens right', x: 'step', y: 'share', whole: true, asPercent: true, series: [{ name: 'tokens', points: one.losses.map(([step, , right]) => [step, right]) }] }))
       : el('p', { class: 'faint' }, 'No training yet.'),
     one.report.length ? folded('What became of the attempts', () => table(['stage', 'count', ''], one.report), true) : null,
-    one.rows === undefined ? el('p', { class: 'faint' }, 'No rows to show.') : folded(`Rows, ${plural(one.count, 'row')} in all`, () => learntRows(one)));
+    one.rows === undefined ? el('p', { class: 'faint' }, 'No rows to show.') : folded(`Rows (${one.count})`, () => learntRows(one)));
 }
 
 function loopPage(place) {

@@ -44,6 +44,9 @@ function overviewPage(place) {
   const search = index.searches[place];
   const attempts = search.counts.completions;
   const begun = attempts > 0;
+  const last = search.time.length ? search.time[search.time.length - 1][0] : 0;
+  const [unit, each] = last < 3 ? ['seconds', 60] : last < 180 ? ['minutes', 1] : ['hours', 1 / 60];
+  const overTime = (column) => search.time.map((point) => [Math.round(100 * point[0] * each) / 100, point[column]]);
   const curve = (from) => search.curve.map((point) => [point[0], ...point.slice(from, from + 3)]);
   const events = Object.entries(search.events);
   const adapter = search.adapter ? ` with ${search.adapter}` : '';
@@ -56,10 +59,10 @@ function overviewPage(place) {
         ? lineChart({ title: 'Solved by completions: vote against oracle', x: 'completions a task', y: 'share of test inputs', asPercent: true, doubling: true,
           series: [{ name: 'vote', points: curve(1) }, { name: 'oracle', points: curve(4) }] })
         : el('p', { class: 'faint' }, 'No curve by completions: the answers are unknown.'),
-      lineChart({ title: 'Tasks with a program that solves the examples', x: 'minutes', y: 'tasks',
-        series: [{ name: 'tasks', points: search.time.map(([at, , tasks]) => [at, tasks]) }] }),
-      lineChart({ title: 'Attempts over time', x: 'minutes', y: 'attempts',
-        series: [{ name: 'attempts', points: search.time.map(([at, count]) => [at, count]) }] }),
+      lineChart({ title: 'Tasks with a program that solves the examples', x: unit, y: 'tasks',
+        series: [{ name: 'tasks', points: overTime(2) }] }),
+      lineChart({ title: 'Attempts over time', x: unit, y: 'attempts',
+        series: [{ name: 'attempts', points: overTime(1) }] }),
       bars('What became of the attempts', search.kinds, attempts), bars('Errors', search.errors)),
     search.figures.length ? section('Figures, with 95% intervals over tasks',
       table(['figure', 'value', ''], search.figures.map((one) => [one.title, interval(one), one.meaning]))) : null,

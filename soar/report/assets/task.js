@@ -10,7 +10,8 @@ function predictions(data) {
     }))));
 }
 
-function predictionNotes(data) {
+function predictionNotes(data, task) {
+  if (task.skipped && !data.attempts.length) return el('p', { class: 'empty' }, `Not searched: ${task.skipped}`);
   if (!data.attempts.length) return el('p', { class: 'empty' }, 'No attempt yet.');
   if (!data.predictions.length) return el('p', { class: 'faint' }, 'No prediction: no attempt gave an output for every test input.');
   return el('ul', {}, data.predictions.map((one, order) => el('li', {},
@@ -36,7 +37,6 @@ async function taskPage(place, number, chosen) {
   const elsewhere = sameTask(place, task);
   const head = [steps(place, number), el('h2', { class: 'title' }, task.id, ' ', badge(task)),
     elsewhere.length ? el('p', {}, 'Also in ', elsewhere.map(([other, at], order) => [order ? ', ' : '', link(`#/s${other}/t${at}`, index.searches[other].title)])) : null];
-  if (task.detail === undefined) return [...head, el('p', { class: 'empty' }, `Not searched: ${task.skipped}`)];
   const data = await taskDetail(task.detail);
   const best = data.attempts.length ? bestAttempt(data).place : null;
   const shown = chosen ?? best;
@@ -44,7 +44,7 @@ async function taskPage(place, number, chosen) {
     ...head,
     section('Examples', el('div', { class: 'pairs' }, data.train.map(([input, output], k) => pair(`example ${k + 1}`, input, output))),
       data.tolerance === null ? null : el('p', { class: 'faint' }, `Numbers may differ by ${data.tolerance}.`)),
-    section('Tests and predictions', predictions(data), predictionNotes(data)),
+    section('Tests and predictions', predictions(data), predictionNotes(data, task)),
     data.attempts.length ? [
       section('Attempts', attemptTable(data, base, shown)), section('Lines of refinement', tree(data, base, shown)),
       chosen === null ? el('p', { class: 'faint' }, 'Below: the best attempt.') : null, attemptPanel(data, shown, base),
