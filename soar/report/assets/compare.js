@@ -20,7 +20,7 @@ function comparePage(place) {
   });
   const curve = (search) => search.curve.map((point) => [point[0], point[1]]);
   return [
-    choice('Compare', index.comparisons.map((each, order) => [order, names(each)]), place, (value) => { location.hash = `#/c${value}`; }),
+    choice('Compare', index.comparisons.map((each, order) => [order, names(each)]), place, (value) => { goTo(`#/c${value}`); }),
     el('p', {}, `${one.gained.length} gained, ${one.lost.length} lost, ${one.both.length} solved by both, ${one.neither.length} by neither; McNemar's exact p = ${one.p.toPrecision(3)}`,
       one.left_out ? `; ${plural(one.left_out, 'task')} left out: only one search has them, or their answers are unknown` : ''),
     lineChart({ title: 'Solved by completions, by the vote', x: 'completions a task', y: 'share of test inputs', asPercent: true, doubling: true,

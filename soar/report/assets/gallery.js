@@ -48,7 +48,7 @@ function galleryPage(place, wanted) {
   };
   const set = (name) => (value) => {
     wanted[name] = value;
-    history.replaceState(null, '', `#/s${place}/tasks${queryText(wanted)}`);
+    remember(`#/s${place}/tasks${queryText(wanted)}`);
     show();
   };
   const counts = countStates(search);

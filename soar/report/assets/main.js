@@ -3,13 +3,41 @@
 const app = document.getElementById('app');
 const RENEWED = 10000; // milliseconds between two loads of a page that is renewed
 
+// In a notebook the page has no address of its own: then the place in it is remembered here alone.
+const framed = location.protocol === 'about:';
+let place = framed ? '' : location.hash;
+
+function goTo(href) {
+  if (framed) moved(href);
+  else location.hash = href;
+}
+
+function remember(href) {
+  place = href;
+  if (!framed) history.replaceState(null, '', href);
+}
+
+async function moved(to) {
+  const page = place.split('/a')[0];
+  place = to;
+  await show();
+  if (place.split('/a')[0] !== page && !/\/a\d+$/.test(place)) globalThis.scrollTo(0, 0);
+}
+
+document.addEventListener('click', (event) => {
+  const href = framed && event.target.closest('a[href^="#"]')?.getAttribute('href');
+  if (!href) return;
+  event.preventDefault();
+  moved(href);
+});
+
 const queryText = (wanted) => {
   const text = new URLSearchParams(Object.entries(wanted).filter(([, value]) => value)).toString();
   return text ? `?${text}` : '';
 };
 
 function route() {
-  const [path, query] = location.hash.replace(/^#\/?/, '').split('?');
+  const [path, query] = place.replace(/^#\/?/, '').split('?');
   const wanted = Object.fromEntries(new URLSearchParams(query || ''));
   const [first, second, third] = path.split('/');
   const read = (text, letter) => (new RegExp(`^${letter}\\d+$`).test(text || '') ? Number(text.slice(1)) : null);
@@ -17,11 +45,11 @@ function route() {
   const [loop, pair, search] = [read(first, 'l'), read(first, 'c'), read(first, 's') ?? 0];
   if (within(loop, index.loops)) return { page: 'loop', place: loop };
   if (within(pair, index.comparisons)) return { page: 'compare', place: pair };
-  const place = within(search, index.searches) ? search : 0;
+  const chosen = within(search, index.searches) ? search : 0;
   const task = read(second, 't');
-  if (second === 'tasks') return { page: 'tasks', place, wanted };
-  if (place === search && within(task, index.searches[place].tasks)) return { page: 'task', place, task, attempt: read(third, 'a') };
-  return first || !index.loops.length ? { page: 'overview', place } : { page: 'loop', place: 0 };
+  if (second === 'tasks') return { page: 'tasks', place: chosen, wanted };
+  if (chosen === search && within(task, index.searches[chosen].tasks)) return { page: 'task', place: chosen, task, attempt: read(third, 'a') };
+  return first || !index.loops.length ? { page: 'overview', place: chosen } : { page: 'loop', place: 0 };
 }
 
 function contents(to) {
@@ -41,7 +69,7 @@ function navigation(to) {
     index.comparisons.length ? item('#/c0', 'Compare', 'c', to.page === 'compare') : null,
   ];
   const searches = index.searches.length > 1 && !['loop', 'compare'].includes(to.page)
-    && choice('Search', index.searches.map((one, order) => [order, one.title]), search, (value) => { location.hash = to.page === 'overview' ? `#/s${value}` : `#/s${value}/tasks`; });
+    && choice('Search', index.searches.map((one, order) => [order, one.title]), search, (value) => { goTo(to.page === 'overview' ? `#/s${value}` : `#/s${value}/tasks`); });
   return el('nav', { 'aria-label': 'pages' }, items, searches || null);
 }
 
@@ -98,17 +126,10 @@ document.addEventListener('keydown', (event) => {
   if (event.key === '/') goal.focus(); else goal.click();
 });
 
-let before = '';
-globalThis.addEventListener('hashchange', async () => {
-  const page = location.hash.split('/a')[0];
-  await show();
-  if (page !== before && !/\/a\d+$/.test(location.hash)) globalThis.scrollTo(0, 0);
-  before = page;
-});
+if (!framed) globalThis.addEventListener('hashchange', () => moved(location.hash));
 
 unpack(document.getElementById('index').textContent).then((found) => {
   index = found;
-  before = location.hash.split('/a')[0];
   if (index.live) setInterval(() => { if (store.get('paused', '') !== 'on' && !document.hidden && !document.querySelector('input:focus, dialog[open]')) location.reload(); }, RENEWED);
   return show();
 });
