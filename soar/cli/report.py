@@ -28,7 +28,8 @@ def report(
     It is one file that works from disk, without a network; what is too much for one lies in a folder beside it. Test
     outputs are shown.
 
-    Examples: `soar report runs/a --open` · `soar report runs/a runs/b --output both.html` · `soar report runs/a --watch`
+    Examples: `soar report runs/a --open` · `soar report runs/a runs/b --output both.html` · `soar report runs/a
+    --watch`
     """
     from soar.report import make_report
     from soar.report.page import check_target

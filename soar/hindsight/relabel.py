@@ -81,9 +81,7 @@ def row_task(sources: Sequence[Source], row: Mapping[str, Any], seed: int, sandb
     raise ValueError(f"no run has the task of this row, {row['task_id']}")
 
 
-def _outcomes(
-    source: Source, program: Program, inputs: Sequence[Any], sandbox: Sandbox | None
-) -> Sequence[Outcome]:
+def _outcomes(source: Source, program: Program, inputs: Sequence[Any], sandbox: Sandbox | None) -> Sequence[Outcome]:
     """What a program does: out of the archive, or, for inputs or a program that no search had, found by running it."""
     known = source.archive.outcomes(program, hashes(inputs))
     if known is not None:

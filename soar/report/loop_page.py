@@ -16,7 +16,7 @@ from soar.hindsight.relabel import row_task
 from soar.hindsight.report import HindsightReport
 from soar.hindsight.scan import Source
 from soar.loop.config import LoopFolder, loop_rows
-from soar.loop.report import MEANINGS, load_report
+from soar.loop.report import COLUMNS, MEANINGS, load_report
 from soar.report.search_page import Keep, Search
 from soar.report.task_page import pairs
 from soar.sandbox import Sandbox
@@ -63,10 +63,11 @@ def read_loop(run: Path, keep: Keep, known: dict[str, Any]) -> dict[str, Any]:
     learnt = [_learnt(f"{name} {number}", place, keep, folder, known) for name, number, place in _rounds(places)]
     if folder.pooled.exists():
         learnt.append(_learnt("all rounds together", folder.pooled, keep, folder, known))
-    k = next((title.partition("@")[2] for title in report.table()[0] if title.startswith("pass@") and title != "pass@1"), 1)
+    table = report.table()
+    k = table[0][COLUMNS.index("pass@{k}")].partition("@")[2]
     return {
         "title": run.name,
-        "table": report.table(),
+        "table": table,
         "meanings": MEANINGS.format(k=k),
         "lines": report.lines(),
         "minutes": list(report.minutes.items()),

@@ -62,8 +62,8 @@ class TaskNotes:
 
     def _program(self, attempt: Attempt, source: str) -> dict[str, Any]:
         outcomes = (*attempt.train, *attempt.test)
-        examples = (*self.task.train, *self.task.test)
-        marks = [self._mark(outcome, example) for outcome, example in zip(outcomes, examples, strict=False)]
+        pairs = zip(outcomes, (*self.task.train, *self.task.test), strict=True)
+        marks = [self._mark(one.value, example) if one.status == "ok" else "0" for one, example in pairs]
         return {
             "source": source,
             "outcomes": [self._outcome(outcome) for outcome in outcomes],
@@ -74,11 +74,9 @@ class TaskNotes:
             "seconds": round(sum(outcome.seconds for outcome in outcomes), 3),
         }
 
-    def _mark(self, outcome: Outcome, example: Example) -> str:
+    def _mark(self, value: Value, example: Example) -> str:
         """Whether an output is right: 1, 0, or ? where that is unknown."""
-        if outcome.status != "ok":
-            return "0"
-        return "?" if example.output is None else str(int(self.task.right(outcome.value, example.output)))
+        return "?" if example.output is None else str(int(self.task.right(value, example.output)))
 
     def _outcome(self, outcome: Outcome) -> int | list[Any]:
         """The number of the value; of a failure its status and the number of the error, if it has one."""
@@ -100,7 +98,7 @@ class TaskNotes:
         by_key = {attempt.key: place for place, attempt in enumerate(self.attempts)}
         prompts = PackedPrompts(self.program)
         sent: dict[str, int] = {}
-        asked = []
+        asked: list[list[Any]] = []
         for request, created in requests:
             places = [by_key[key] for key in request.parents if key in by_key]
             parents = [self.attempts[place] for place in places]
@@ -146,7 +144,7 @@ class TaskNotes:
         known = zip(one.outputs, self.task.test, strict=True)
         return {
             "outputs": [self.value(value) for value in one.outputs],
-            "right": "".join(self._mark(Outcome("ok", value), example) for value, example in known),
+            "right": "".join(self._mark(value, example) for value, example in known),
             "weight": round(one.weight, 3),
             "count": one.count,
             "rules": list(one.rules),

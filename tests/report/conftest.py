@@ -53,7 +53,7 @@ def pages(runs: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> di
     return made | {"both": both}
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # no longer: Playwright runs an event loop in this thread, which searches would meet
 def browser() -> Iterator[Any]:
     """A browser. Where there is none, its tests are left out, but not on a machine that is to find what is wrong."""
     found = next(filter(None, map(shutil.which, BROWSERS)), None)

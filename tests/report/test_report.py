@@ -56,7 +56,7 @@ def test_packed_data_are_the_same_when_unpacked_and_no_markup(data: Any) -> None
 
 
 def test_values_are_short_and_long_ones_say_how_long_they_were() -> None:
-    assert packed([[0, 1], [2, 3]]) == "01/23" and packed(None) is None and packed("a\"b") == ['"a\\"b"']
+    assert packed([[0, 1], [2, 3]]) == "01/23" and packed(None) is None and packed('a"b') == ['"a\\"b"']
     (long,) = packed("x" * 3 * LONGEST_VALUE)
     assert len(long) < 1.1 * LONGEST_VALUE and long.endswith("60,002 characters")
 
@@ -176,7 +176,8 @@ def test_bad_input_is_one_line_and_leaves_the_report_as_it_was(runs: dict[str, P
         soar.make_report(broken).save(target)
     with pytest.raises(ConfigError, match="is it the folder of a run"):
         soar.make_report(tmp_path)
-    for bad, words in ((tmp_path, "is a folder"), (tmp_path / "a.txt", "html"), (tmp_path / "no" / "a.html", "no folder")):
+    refused = {tmp_path: "is a folder", tmp_path / "a.txt": "html", tmp_path / "no" / "a.html": "no folder"}
+    for bad, words in refused.items():
         with pytest.raises(ReportError, match=words):
             soar.make_report(runs["plain"]).save(bad)
     assert target.read_text() == "the report before"

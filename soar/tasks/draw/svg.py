@@ -16,8 +16,8 @@ PALETTE = (  # ARC's own colours, 0 to 9
     "#000000", "#0074D9", "#FF4136", "#2ECC40", "#FFDC00",
     "#AAAAAA", "#F012BE", "#FF851B", "#7FDBFF", "#870C25",
 )  # fmt: skip
-# The same for eyes that see few colours: with any of the three kinds of colour blindness two colours are never nearer than
-# a CIELAB distance of 28 (ARC's: 8), by Machado et al. 2009.
+# The same for eyes that see few colours: with any of the three kinds of colour blindness (by Machado et al. 2009) two
+# colours are never nearer than a CIELAB distance of 28 (ARC's: 8).
 SAFE_PALETTE = (
     "#000000", "#004FD6", "#B83805", "#12A75B", "#FFFF3C",
     "#A5DFB8", "#B76CB7", "#E99112", "#62F4FF", "#563824",
