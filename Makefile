@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test test-quick test-vllm lint wheel clean
+.PHONY: demo test test-quick test-browser test-vllm lint wheel clean
 
 demo: .venv/.demo  ## search a few real ARC-AGI-1 tasks with the embedded model
 	$(BIN)/python experiments/demo.py
@@ -13,6 +13,10 @@ test: .venv/.test  ## run all tests
 
 test-quick: .venv/.test  ## run all tests but the slow ones
 	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 -m "not slow"
+
+test-browser: .venv/.test  ## open reports in a real browser; screenshots in build/screenshots
+	bash .ci/browser
+	SOAR_SCREENSHOTS=$(CURDIR)/build/screenshots $(BIN)/python -m pytest tests/report/test_browser.py
 
 test-vllm: .venv/.test .venv-vllm/.done  ## run the tests against a real vLLM (3.5 GB more, CPU)
 	SOAR_VLLM=$(CURDIR)/.venv-vllm $(BIN)/python -m pytest tests/models/test_vllm_model.py

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -51,8 +52,9 @@ def _watch(made: Report, target: Path, open_it: bool) -> None:
 
     typer.echo("Renewed whenever the run has changed; Ctrl-C ends that.", err=True)
     try:
-        for number, _ in enumerate(watch(made, target)):
-            if open_it and number == 0:
-                typer.launch(target.as_uri())
+        with closing(watch(made, target)) as written:
+            for number, _ in enumerate(written):
+                if open_it and number == 0:
+                    typer.launch(target.as_uri())
     except KeyboardInterrupt:
         typer.echo(f"{target} is no longer renewed", err=True)

@@ -71,7 +71,7 @@ class TaskNotes:
             "accuracy": round(attempt.train_accuracy, 4),
             "pixels": round(attempt.pixel_accuracy, 4),
             "broken": list(attempt.broken_rules),
-            "seconds": round(sum(outcome.seconds for outcome in outcomes), 3),
+            "seconds": round(sum(outcome.seconds for outcome in outcomes), 5),
         }
 
     def _mark(self, value: Value, example: Example) -> str:

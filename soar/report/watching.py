@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from pathlib import Path
 
 from soar.report.making import Report
@@ -13,7 +13,7 @@ SHARE = 0.1  # of the time, at most, that is spent on making reports
 WATCHED = ("*.sqlite", "*.sqlite-wal", "*.json", "*.jsonl")
 
 
-def watch(report: Report, target: Path, pause: float = LOOK_EVERY) -> Iterator[float]:
+def watch(report: Report, target: Path, pause: float = LOOK_EVERY) -> Generator[float, None, None]:
     """Write a report whenever its runs have changed; yield the CPU seconds each writing took. Ends with its caller.
 
     At its end, by whatever way, a last report says that it is no longer renewed.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -44,6 +45,12 @@ def go(page: Any, place: str) -> None:
     page.wait_for_selector("main:not([data-old])")
 
 
+def keep_picture(page: Any, name: str) -> None:
+    """Keep a screenshot, where somebody wants to look at it."""
+    if folder := os.environ.get("SOAR_SCREENSHOTS"):
+        page.screenshot(path=f"{folder}/{name.replace('#', '')}.png", full_page=True)
+
+
 @pytest.mark.parametrize("name", ["plain", "hostile", "sizes", "begun", "loop", "both"])
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_every_page_opens_on_a_desk_and_a_phone(name: str, theme: Any, pages: dict[str, Path], open_page: Open) -> None:
@@ -55,6 +62,7 @@ def test_every_page_opens_on_a_desk_and_a_phone(name: str, theme: Any, pages: di
             go(page, place)
             assert page.locator("main").inner_text().strip()
             page.evaluate("document.querySelectorAll('main details').forEach(one => { one.open = true; })")
+            keep_picture(page, f"{name}-{theme}-{size['width']}{place.replace('/', '-')}")
             wide = page.evaluate("document.documentElement.scrollWidth - innerWidth")
             assert wide <= 0, f"{name} {place} is {wide} pixels too wide at {size}"
 

@@ -46,7 +46,7 @@ function facts(data, one) {
     ['examples right', program ? percent(program.accuracy) : 'no program'], ['pixels right', program ? percent(program.pixels) : '–'],
     ['tests', { 1: 'right', 0: 'wrong', '?': 'unknown' }[isRight(data, one)]], ['reply', `${plural(one.tokens, 'token')}, ended by ${one.finish}`],
     ['log-probability', one.logprob === null ? 'not given' : number(one.logprob)],
-    ['CPU seconds', program ? number(program.seconds) : '–'], ['not eligible', program && program.broken.length ? program.broken.join(', ') : null],
+    ['CPU', program ? `${number(1000 * program.seconds)} ms` : '–'], ['not eligible', program && program.broken.length ? program.broken.join(', ') : null],
   ];
   return el('dl', { class: 'facts' }, items.filter(([, value]) => value !== null).map(([name, value]) => el('div', {}, el('dt', {}, name), el('dd', {}, value))));
 }

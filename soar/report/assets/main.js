@@ -114,6 +114,7 @@ async function show() {
   app.replaceChildren(el('header', {}, el('h1', {}, title), navigation(to), switches()), main,
     el('footer', { class: 'faint' }, `Made ${made}${index.live ? ', renewed while the run goes on' : ''}`));
   document.title = visible(title);
+  main.querySelectorAll('.tree').forEach((box) => box.centre());
   if (to.attempt !== null && to.attempt !== undefined) document.getElementById('attempt')?.scrollIntoView();
 }
 

@@ -2,7 +2,7 @@
 
 const CROWD = 150; // nodes above which only the lines to the best are drawn
 const BEST = 25;
-const STEP = { x: 118, y: 26 };
+const STEP = { x: 150, y: 26 };
 
 function ancestorsOf(data, place, found = new Set()) {
   for (const parent of data.requests[data.attempts[place][0]][1]) if (!found.has(parent)) ancestorsOf(data, parent, found);
@@ -75,9 +75,10 @@ function treeNode(data, place, [depth, row], base, chosen) {
   const accuracy = one.program ? one.program.accuracy : 0;
   const kind = one.program === null ? 'none' : accuracy === 1 ? 'solved' : accuracy > 0 ? 'part' : 'zero';
   const node = svg('a', { class: `node ${kind}${place === chosen ? ' chosen' : ''}`, href: `${base}/a${place}`, 'aria-label': `attempt ${one.key}, ${percent(accuracy, 0)} of the examples` },
-    svg('title', {}, `${one.key}: ${percent(accuracy, 0)} of the examples; ${failureOf(data, one) || 'ran'}`),
+    svg('title', {}, `${one.key}: ${percent(accuracy, 0)} of the examples, pixels ${percent(one.program?.pixels ?? 0, 0)}; ${failureOf(data, one) || 'ran'}`),
     svg('circle', { cx: 14 + depth * STEP.x, cy: 14 + row * STEP.y, r: 8 }),
-    svg('text', { x: 27 + depth * STEP.x, y: 18 + row * STEP.y }, one.program ? percent(accuracy, 0) : 'none'));
+    svg('text', { x: 27 + depth * STEP.x, y: 18 + row * STEP.y }, one.program ? percent(accuracy, 0) : 'none',
+      one.program && accuracy < 1 ? svg('tspan', { class: 'pixels' }, ` pixels ${percent(one.program.pixels, 0)}`) : null));
   return node;
 }
 
@@ -86,7 +87,7 @@ function tree(data, base, chosen) {
   if (!kept.size) return el('p', { class: 'faint' }, 'Nothing was refined: there are no lines to draw.');
   const [spots, rows] = layout(data, kept);
   const depth = Math.max(...[...spots.values()].map((spot) => spot[0]));
-  const size = { width: depth * STEP.x + 90, height: rows * STEP.y + 8 };
+  const size = { width: depth * STEP.x + 150, height: rows * STEP.y + 8 };
   const picture = svg('svg', { ...size, viewBox: `0 0 ${size.width} ${size.height}`, role: 'group', 'aria-label': 'lineage of the attempts' });
   for (const [place, [at, row]] of spots) {
     for (const parent of data.requests[data.attempts[place][0]][1].filter((each) => spots.has(each))) {
@@ -97,5 +98,7 @@ function tree(data, base, chosen) {
   }
   for (const [place, spot] of spots) picture.append(treeNode(data, place, spot, base, chosen));
   const left = related > kept.size ? el('p', { class: 'faint' }, `The lines to the best ${BEST} of ${related} attempts that refine or were refined.`) : null;
-  return el('div', {}, left, el('div', { class: 'scroll tree', tabindex: '0' }, picture));
+  const box = el('div', { class: 'scroll tree', tabindex: '0' }, picture);
+  box.centre = () => { box.scrollTop = spots.has(chosen) ? spots.get(chosen)[1] * STEP.y - box.clientHeight / 2 : 0; };
+  return el('div', {}, left, box);
 }
