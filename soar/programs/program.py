@@ -99,6 +99,11 @@ class Attempt:
                     return f"{name} {number}: {outcome.describe()}"
         return None
 
+    def _repr_html_(self) -> str:
+        from soar.programs.drawing import attempt_to_html
+
+        return attempt_to_html(self)
+
     @property
     def solves_examples(self) -> bool:
         """Whether every example is solved exactly."""

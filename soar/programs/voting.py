@@ -45,6 +45,11 @@ class Prediction:
     count: int
     rules: tuple[str, ...] = ()
 
+    def _repr_html_(self) -> str:
+        from soar.programs.drawing import prediction_to_html
+
+        return prediction_to_html(self)
+
 
 def vote(
     attempts: Iterable[Attempt],

@@ -115,6 +115,25 @@ def picture_of_task(task: Task, predictions: Sequence[Sequence[Value]] | None = 
     return picture
 
 
+def picture_of_values(values: Sequence[tuple[str, Value, bool | None]]) -> Picture:
+    """Values side by side, each under its title; ticked or crossed where it is known to be right or wrong."""
+    cell = _cell_size([value for _, value, _ in values])
+    sizes = [_size(value, cell) for _, value, _ in values]
+    widths = [max(width, len(title) * LETTER) for (title, _, _), (width, _) in zip(values, sizes, strict=True)]
+    *lefts, right = itertools.accumulate((width + 2 * GAP for width in widths), initial=MARGIN)
+    top = MARGIN + TEXT + 10
+    picture = Picture(
+        int(max(right - GAP, 2 * MARGIN)), int(top + max((tall for _, tall in sizes), default=0) + MARGIN)
+    )
+    picture.items += _centred_labels([title for title, _, _ in values], lefts, widths, y=MARGIN + TEXT)
+    for (_, value, known), (width, tall), left, room in zip(values, sizes, lefts, widths, strict=True):
+        start = left + (room - width) / 2
+        picture.items += _value(value, start, top, cell)
+        if known is not None:
+            picture.items.append(_mark(known, start + width + 4, top + tall))
+    return picture
+
+
 def lines_of(value: Value) -> list[str]:
     """A value that is no grid as a few short lines of JSON (so "1" and 1 differ); ? for None, the unknown."""
     if value is None:
