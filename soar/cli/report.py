@@ -33,28 +33,30 @@ def report(
     --watch`
     """
     from soar.report import make_report
-    from soar.report.page import check_target
+    from soar.report.page import check_target, pages_folder
 
     made = make_report(runs)
     target = (output or made.folders[0] / "report.html").absolute()
     check_target(target)
-    if not watch:
-        made.save(target)
-    typer.echo(f"{target}" + ("" if watch else f", {target.stat().st_size / 1e6:.1f} MB"))
-    if open_it and not watch:
-        typer.launch(target.as_uri())
     if watch:
         _watch(made, target, open_it)
+        return
+    made.save(target)
+    beside = pages_folder(target)
+    more = f"; with {beside.name}, which belongs to it" if beside.exists() else ""
+    typer.echo(f"{target}, {target.stat().st_size / 1e6:.1f} MB{more}")
+    if open_it:
+        typer.launch(target.as_uri())
 
 
 def _watch(made: Report, target: Path, open_it: bool) -> None:
     from soar.report.watching import watch
 
-    typer.echo("Renewed whenever the run has changed; Ctrl-C ends that.", err=True)
+    typer.echo(f"{target} is renewed whenever the run has changed; Ctrl-C ends that.")
     try:
         with closing(watch(made, target)) as written:
             for number, _ in enumerate(written):
                 if open_it and number == 0:
                     typer.launch(target.as_uri())
     except KeyboardInterrupt:
-        typer.echo(f"{target} is no longer renewed", err=True)
+        typer.echo("It is no longer renewed.")

@@ -18,6 +18,7 @@ def attempt_to_html(attempt: Attempt) -> str:
 
     Outputs for the examples are ticked or crossed; whether those for the tests are right an attempt does not know.
     """
+    outcomes: list[tuple[str, Outcome, bool | None]]
     outcomes = [(f"example {k}", one, right) for k, (one, right) in enumerate(_train(attempt), 1)]
     outcomes += [(f"test {k}", one, None) for k, one in enumerate(attempt.test, 1)]
     shown = [(title, one.value, right) for title, one, right in outcomes if one.status == "ok"]

@@ -12,6 +12,7 @@ import pytest
 import soar
 from soar.report.page import Page, pages_folder
 from tests.report.support import HOSTILE, LINE
+from tests.search_support import TASKS
 
 Open = Callable[..., Any]
 
@@ -211,6 +212,21 @@ def test_files_beside_the_page_are_loaded_when_they_are_needed(
     fresh.goto(f"{target.as_uri()}#/s0/t2")
     fresh.wait_for_selector(".failure")
     assert "load the page again" in fresh.locator("main").inner_text()
+
+
+def test_a_page_that_is_renewed_loads_itself_anew(tmp_path: Path, open_page: Open) -> None:
+    options: dict[str, Any] = {"run": tmp_path / "run", "refinements": 0, "workers": 1}
+    soar.search(TASKS, soar.ScriptedModel(["no program"]), samples=2, **options)
+    report = soar.make_report(tmp_path / "run")
+    page = open_page(report.save(tmp_path / "a.html", live=True), "#/s0/tasks")
+    page.clock.install()
+    page.reload()
+    page.wait_for_selector(".card:has-text('2 attempts')")
+    soar.search(TASKS, soar.ScriptedModel(["no program"]), samples=5, **options)
+    report.save(tmp_path / "a.html")
+    page.clock.fast_forward(11_000)
+    page.wait_for_selector(".card:has-text('5 attempts')")
+    assert page.get_by_label("stay as it is").count() == 0, "the last page is renewed no more"
 
 
 def test_in_a_notebook_the_page_runs_in_a_frame_of_its_own(
