@@ -74,7 +74,8 @@ function cross(pen, x, y, side) {
 
 const cellFor = (value, room, most) => {
   const rows = rowsOf(value);
-  return Math.max(2, Math.min(most, Math.floor(room / Math.max(rows.length, rows[0].length))));
+  const least = digits && room > 100 ? 12 : 2;
+  return Math.max(least, Math.min(most, Math.floor(room / Math.max(rows.length, rows[0].length))));
 };
 
 // A value as a picture, or as text where it is no grid.

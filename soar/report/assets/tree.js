@@ -2,7 +2,8 @@
 
 const CROWD = 150; // nodes above which only the lines to the best are drawn
 const BEST = 25;
-const STEP = { x: 150, y: 26 };
+const STEP = { x: 190, y: 26 };
+const LABEL = { long: 108, short: 52 }; // pixels that a node's label takes, right of its middle
 
 function ancestorsOf(data, place, found = new Set()) {
   for (const parent of data.requests[data.attempts[place][0]][1]) if (!found.has(parent)) ancestorsOf(data, parent, found);
@@ -92,8 +93,10 @@ function tree(data, base, chosen) {
   for (const [place, [at, row]] of spots) {
     for (const parent of data.requests[data.attempts[place][0]][1].filter((each) => spots.has(each))) {
       const [from, above] = spots.get(parent);
+      const label = attemptOf(data, parent).program?.accuracy < 1 ? LABEL.long : LABEL.short;
       const [x, y, x2, y2] = [14 + from * STEP.x, 14 + above * STEP.y, 14 + at * STEP.x, 14 + row * STEP.y];
-      picture.append(svg('path', { class: 'edge', d: `M${x + 8} ${y}C${x2 - 40} ${y} ${x2 - 50} ${y2} ${x2 - 9} ${y2}` }));
+      const start = x + label;
+      picture.append(svg('path', { class: 'edge', d: `M${start} ${y}C${start + 40} ${y} ${x2 - 40} ${y2} ${x2 - 9} ${y2}` }));
     }
   }
   for (const [place, spot] of spots) picture.append(treeNode(data, place, spot, base, chosen));
