@@ -60,7 +60,8 @@ function folded(title, make, open) {
 }
 
 const percent = (value, digits) => (value === null || value === undefined ? '?' : `${(100 * value).toFixed(digits ?? 1)}%`);
-const number = (value) => (value === null || value === undefined ? '?' : value.toLocaleString('en', { maximumFractionDigits: 2 }));
+const digitsOf = (value) => (Math.abs(value) < 1 ? { maximumSignificantDigits: 3 } : { maximumFractionDigits: 2 });
+const number = (value) => (value === null || value === undefined ? '?' : value.toLocaleString('en', digitsOf(value)));
 const plural = (count, one, many) => `${number(count)} ${count === 1 ? one : many || `${one}s`}`;
 
 // A page in a notebook may have no storage: then settings last as long as the page.

@@ -10,7 +10,7 @@ const countStates = (search) => STATES.map(([state]) => search.tasks.filter((tas
 
 function interval(figure) {
   const show = (value) => (figure.percent ? percent(value) : number(value));
-  return `${show(figure.value)}  [${show(figure.low)}, ${show(figure.high)}]`;
+  return `${show(figure.value)} [${show(figure.low)}, ${show(figure.high)}]`;
 }
 
 function cards(search) {
