@@ -22,7 +22,8 @@ function fromFile(name) {
   return new Promise((resolve, reject) => {
     arrived.set(name, resolve);
     const script = el('script', {
-      onerror: () => reject(new Error('The files beside this page are gone or have been renewed: load the page again.')),
+      onerror: () =>
+        reject(new Error('The files beside this page are gone or have been renewed: load the page again.')),
     });
     script.src = `${encodeURIComponent(index.folder)}/${name}.js`;
     document.head.append(script);
@@ -60,8 +61,19 @@ function attemptOf(data, place) {
   const [request, , program, tokens, reply, finish, logprob, parseError] = data.attempts[place];
   const [key, parents, created, fewShot, prompt] = data.requests[request];
   return {
-    place, key: data.keys[place], request: key, parents, created, fewShot, prompt, tokens, finish, logprob, parseError,
-    number: program, program: program < 0 ? null : data.programs[program],
+    place,
+    key: data.keys[place],
+    request: key,
+    parents,
+    created,
+    fewShot,
+    prompt,
+    tokens,
+    finish,
+    logprob,
+    parseError,
+    number: program,
+    program: program < 0 ? null : data.programs[program],
     reply: Array.isArray(reply) ? reply[0] + data.programs[program].source + reply[1] : reply,
   };
 }

@@ -2,7 +2,8 @@
 
 const SVG = 'http://www.w3.org/2000/svg';
 // Control characters, marks that change the direction of text, and characters without width: shown by their number.
-const UNSEEN = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\u{e0000}-\u{e007f}]/gu;
+const UNSEEN =
+  /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\u{e0000}-\u{e007f}]/gu;
 const LONG = 20000; // characters of a text that are shown at once
 
 function visible(text) {
@@ -29,8 +30,24 @@ const link = (href, ...children) => el('a', { href }, ...children);
 
 function table(heads, rows, attributes) {
   const cell = (name) => (one) => (one instanceof Node && one.tagName === 'TD' ? one : el(name, {}, one));
-  const head = heads.length ? [el('thead', {}, el('tr', {}, heads.map((one) => el('th', { scope: 'col' }, one))))] : [];
-  const body = el('tbody', {}, rows.map((row) => el('tr', {}, row.map(cell('td')))));
+  const head = heads.length
+    ? [
+        el(
+          'thead',
+          {},
+          el(
+            'tr',
+            {},
+            heads.map((one) => el('th', { scope: 'col' }, one)),
+          ),
+        ),
+      ]
+    : [];
+  const body = el(
+    'tbody',
+    {},
+    rows.map((row) => el('tr', {}, row.map(cell('td')))),
+  );
   return el('div', { class: 'scroll' }, el('table', attributes || {}, head, body));
 }
 
@@ -46,20 +63,37 @@ function choice(label, options, chosen, changed) {
 function longText(text, name, attributes) {
   const box = el('pre', { tabindex: '0', 'aria-label': name, ...attributes });
   if (text.length <= LONG) return fill(box, {}, [text]);
-  const more = el('button', { onclick: () => { box.textContent = visible(text); more.remove(); } },
-    `Show all ${text.length.toLocaleString('en')} characters`);
+  const more = el(
+    'button',
+    {
+      onclick: () => {
+        box.textContent = visible(text);
+        more.remove();
+      },
+    },
+    `Show all ${text.length.toLocaleString('en')} characters`,
+  );
   return el('div', {}, fill(box, {}, [text.slice(0, LONG), ' …']), more);
 }
 
 function folded(title, make, open) {
   const body = el('div', {});
-  const fold = el('details', { ontoggle: () => { if (fold.open && !body.firstChild) body.append(...[make()].flat()); } },
-    el('summary', {}, title), body);
+  const fold = el(
+    'details',
+    {
+      ontoggle: () => {
+        if (fold.open && !body.firstChild) body.append(...[make()].flat());
+      },
+    },
+    el('summary', {}, title),
+    body,
+  );
   fold.open = Boolean(open);
   return fold;
 }
 
-const percent = (value, digits) => (value === null || value === undefined ? '?' : `${(100 * value).toFixed(digits ?? 1)}%`);
+const percent = (value, digits) =>
+  value === null || value === undefined ? '?' : `${(100 * value).toFixed(digits ?? 1)}%`;
 const digitsOf = (value) => (Math.abs(value) < 1 ? { maximumSignificantDigits: 3 } : { maximumFractionDigits: 2 });
 const number = (value) => (value === null || value === undefined ? '?' : value.toLocaleString('en', digitsOf(value)));
 const plural = (count, one, many) => `${number(count)} ${count === 1 ? one : many || `${one}s`}`;
@@ -68,10 +102,18 @@ const plural = (count, one, many) => `${number(count)} ${count === 1 ? one : man
 const held = {};
 const store = {
   get(name, usual) {
-    try { return localStorage.getItem(`soar-report-${name}`) ?? held[name] ?? usual; } catch { return held[name] ?? usual; }
+    try {
+      return localStorage.getItem(`soar-report-${name}`) ?? held[name] ?? usual;
+    } catch {
+      return held[name] ?? usual;
+    }
   },
   set(name, value) {
     held[name] = value;
-    try { localStorage.setItem(`soar-report-${name}`, value); } catch { /* it lasts as long as the page */ }
+    try {
+      localStorage.setItem(`soar-report-${name}`, value);
+    } catch {
+      /* it lasts as long as the page */
+    }
   },
 };

@@ -41,13 +41,15 @@ function paint(canvas, value, cell, expected) {
   pen.fillStyle = '#555555';
   pen.fillRect(0, 0, canvas.width, canvas.height);
   const compare = expected !== undefined && wrongCells(value, expected) !== null ? rowsOf(expected) : null;
-  rows.forEach((row, r) => [...row].forEach((digit, c) => {
-    const [x, y, side] = [c * cell + line, r * cell + line, cell - line];
-    pen.fillStyle = palette[digit];
-    pen.fillRect(x, y, side, side);
-    if (digits && cell >= 10) figure(pen, digit, x + side / 2, y + side / 2, cell);
-    if (compare && compare[r][c] !== digit) cross(pen, x, y, side);
-  }));
+  rows.forEach((row, r) =>
+    [...row].forEach((digit, c) => {
+      const [x, y, side] = [c * cell + line, r * cell + line, cell - line];
+      pen.fillStyle = palette[digit];
+      pen.fillRect(x, y, side, side);
+      if (digits && cell >= 10) figure(pen, digit, x + side / 2, y + side / 2, cell);
+      if (compare && compare[r][c] !== digit) cross(pen, x, y, side);
+    }),
+  );
 }
 
 function figure(pen, digit, x, y, cell) {
@@ -60,11 +62,17 @@ function figure(pen, digit, x, y, cell) {
 
 // A wrong cell is marked by a form, not by a colour alone: a cross, white on black.
 function cross(pen, x, y, side) {
-  for (const [colour, width] of [['#000', Math.max(3, side / 5)], ['#fff', Math.max(1.2, side / 11)]]) {
+  for (const [colour, width] of [
+    ['#000', Math.max(3, side / 5)],
+    ['#fff', Math.max(1.2, side / 11)],
+  ]) {
     pen.strokeStyle = colour;
     pen.lineWidth = width;
     pen.beginPath();
-    for (const [a, b] of [[0.22, 0.78], [0.78, 0.22]]) {
+    for (const [a, b] of [
+      [0.22, 0.78],
+      [0.78, 0.22],
+    ]) {
       pen.moveTo(x + side * a, y + side * 0.22);
       pen.lineTo(x + side * b, y + side * 0.78);
     }
@@ -87,12 +95,17 @@ function picture(value, { room = narrow() ? 140 : 200, most = 22, expected } = {
   return canvas;
 }
 
-const whenSeen = globalThis.IntersectionObserver && new IntersectionObserver((entries) => {
-  for (const entry of entries.filter((one) => one.isIntersecting)) {
-    whenSeen.unobserve(entry.target);
-    entry.target.append(entry.target.makePicture());
-  }
-}, { rootMargin: '300px' });
+const whenSeen =
+  globalThis.IntersectionObserver &&
+  new IntersectionObserver(
+    (entries) => {
+      for (const entry of entries.filter((one) => one.isIntersecting)) {
+        whenSeen.unobserve(entry.target);
+        entry.target.append(entry.target.makePicture());
+      }
+    },
+    { rootMargin: '300px' },
+  );
 
 // A picture in a list of hundreds: drawn when it comes into view.
 function thumbnail(value, room) {
@@ -106,7 +119,17 @@ function thumbnail(value, room) {
 // Input, arrow, output, and answers beside it.
 function pair(title, input, output, ...more) {
   const part = (caption, node) => el('figure', {}, node, el('figcaption', {}, caption));
-  return el('div', { class: 'pair' }, el('h4', {}, title),
-    el('div', { class: 'row' }, part('input', picture(input)), el('span', { class: 'arrow', 'aria-hidden': 'true' }, '→'),
-      part('expected', picture(output)), more.map(([caption, node]) => part(caption, node))));
+  return el(
+    'div',
+    { class: 'pair' },
+    el('h4', {}, title),
+    el(
+      'div',
+      { class: 'row' },
+      part('input', picture(input)),
+      el('span', { class: 'arrow', 'aria-hidden': 'true' }, '→'),
+      part('expected', picture(output)),
+      more.map(([caption, node]) => part(caption, node)),
+    ),
+  );
 }
