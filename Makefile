@@ -16,7 +16,7 @@ test-quick: .venv/.test  ## run all tests but the slow ones
 
 test-browser: .venv/.test  ## open reports in a real browser; screenshots in build/screenshots
 	bash .ci/browser
-	SOAR_SCREENSHOTS=$(CURDIR)/build/screenshots $(BIN)/python -m pytest tests/report/test_browser.py
+	SOAR_BROWSER=required SOAR_SCREENSHOTS=$(CURDIR)/build/screenshots $(BIN)/python -m pytest tests/report/test_browser.py
 
 test-vllm: .venv/.test .venv-vllm/.done  ## run the tests against a real vLLM (3.5 GB more, CPU)
 	SOAR_VLLM=$(CURDIR)/.venv-vllm $(BIN)/python -m pytest tests/models/test_vllm_model.py

@@ -72,6 +72,7 @@ class Archive:
             )
         # A reader takes an older archive as it is.
         self._operator = "operator" if version >= 5 else OPERATOR
+        self._request_columns = _REQUEST.replace("operator", self._operator)
         self._details = "token_ids, token_logprobs" if version >= 5 else "NULL, NULL"
 
     def attempts(self, evaluator: Evaluator, iteration: int | None = None) -> Iterator[Attempt]:
@@ -142,8 +143,8 @@ class Archive:
         Times are in seconds since 1970. One round, or with None all.
         """
         rows = self._connection.execute(
-            f"SELECT {_REQUEST.replace('operator', self._operator)}, created FROM request WHERE task_hash = ? AND (? IS NULL OR iteration = ?) "
-            "ORDER BY iteration, phase DESC, island, step",
+            f"SELECT {self._request_columns}, created FROM request "
+            "WHERE task_hash = ? AND (? IS NULL OR iteration = ?) ORDER BY iteration, phase DESC, island, step",
             (task_hash, iteration, iteration),
         )
         return [(_request(fields), created) for *fields, created in rows]
@@ -208,7 +209,7 @@ class Archive:
         inputs = hashes(task_inputs(evaluator.task))
         rows = self._connection.execute(
             f"""SELECT completion.id, position, reply, tokens, finish_reason, logprob, {self._details}, program_id,
-                source, parse_error, {_REQUEST.replace("operator", self._operator)}
+                source, parse_error, {self._request_columns}
             FROM request JOIN completion ON request_id = request.id LEFT JOIN program ON program.id = program_id
             WHERE {where} ORDER BY position""",
             values if isinstance(values, tuple) else (values,),

@@ -100,9 +100,19 @@ class Attempt:
         return None
 
     def _repr_html_(self) -> str:
-        from soar.programs.drawing import attempt_to_html
+        from soar.programs.drawing import values_to_html
 
-        return attempt_to_html(self)
+        marks = [*(self.solved or (False,) * len(self.train)), *(None for _ in self.test)]
+        names = [f"example {k}" for k in range(1, len(self.train) + 1)]
+        names += [f"test {k}" for k in range(1, len(self.test) + 1)]
+        outcomes = list(zip(names, (*self.train, *self.test), marks, strict=True))
+        shown = [(name, one.value, right) for name, one, right in outcomes if one.status == "ok"]
+        failed = [f"{name}: {one.describe()}" for name, one, _ in outcomes if one.status != "ok"]
+        how = f"refined from {', '.join(self.parents)}" if self.parents else "sampled"
+        rules = f"; not eligible: {', '.join(self.broken_rules)}" if self.broken_rules else ""
+        said = f"{self.key}, {how}: {self.train_accuracy:.0%} of the examples right{rules}"
+        source = self.program.source if self.program else f"no program: {self.parse_error}"
+        return values_to_html(said, shown, failed, source)
 
     @property
     def solves_examples(self) -> bool:

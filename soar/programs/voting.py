@@ -46,9 +46,11 @@ class Prediction:
     rules: tuple[str, ...] = ()
 
     def _repr_html_(self) -> str:
-        from soar.programs.drawing import prediction_to_html
+        from soar.programs.drawing import values_to_html
 
-        return prediction_to_html(self)
+        shown = [(f"test {k}", value, None) for k, value in enumerate(self.outputs, 1)]
+        rules = f"; of attempts that break {', '.join(self.rules)}" if self.rules else ""
+        return values_to_html(f"weight {self.weight:g}, {self.count} attempts{rules}", shown)
 
 
 def vote(

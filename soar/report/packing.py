@@ -9,7 +9,7 @@ from collections.abc import Hashable
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeAlias, TypeVar
 
-from soar.tasks.task import Value, is_grid
+from soar.tasks.values import Value, is_grid
 
 LONGEST_VALUE = 20_000  # characters of a value that is no grid; the rest is left out, and said to be
 

@@ -154,8 +154,8 @@ def _line(row: TaskRow, notes: TaskNotes) -> dict[str, Any]:
         "hash": row.task_hash,
         "state": state_of(row, best),
         "skipped": row.skipped,
-        "hits": None if row.hits is None else [sum(row.hits), len(row.hits)],
-        "reached": None if row.reached is None else sum(row.reached),
+        "test_correct": None if row.test_correct is None else [sum(row.test_correct), len(row.test_correct)],
+        "oracle_correct": None if row.oracle_correct is None else sum(row.oracle_correct),
         "accuracy": round(best["accuracy"], 4),
         "pixels": round(best["pixels"], 4),
         "completions": row.completions,
@@ -176,7 +176,7 @@ def state_of(row: TaskRow, best: dict[str, float]) -> str:
         return "solved"
     if row.solved is None:
         return "unknown"
-    close = any(row.reached or ()) or best["eligible"] == 1.0 or best["pixels"] >= NEAR
+    close = any(row.oracle_correct or ()) or best["eligible"] == 1.0 or best["pixels"] >= NEAR
     return "near" if close else "failed"
 
 

@@ -14,7 +14,8 @@ from soar.programs.voting import Prediction
 from soar.report.packing import Packed, Pool, packed
 from soar.report.prompts import PackedPrompts, PromptMaker
 from soar.sandbox.outcome import Outcome
-from soar.tasks.task import Example, Task, Value, canonical_json
+from soar.tasks.task import Example, Task
+from soar.tasks.values import Value, canonical_json
 
 NEAR = 0.9  # pixel accuracy on the examples from which a task that is not solved counts as near
 

@@ -18,7 +18,7 @@ function interval(figure) {
 }
 
 function cards(search) {
-  const graded = search.tasks.filter((task) => task.hits);
+  const graded = search.tasks.filter((task) => task.test_correct);
   const solved = graded.filter((task) => task.state === 'solved').length;
   const of = (name) => search.figures.find((figure) => figure.name === name);
   const share = (name) => (of(name) ? percent(of(name).value) : '?');
