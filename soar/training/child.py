@@ -40,24 +40,18 @@ def _train(folder: Path, send: Any) -> dict[str, Any]:
     if plan["unsloth"]:
         import unsloth  # noqa: F401  # before everything that it patches
     import datasets
-    from transformers import AutoTokenizer
 
     from soar.models.tokens import tokenizer_hash
     from soar.training.config import TrainingConfig
-    from soar.training.encoding import encode
-    from soar.training.network import load_network, window_of
-    from soar.training.steps import run_steps
+    from soar.training.methods import method_of
+    from soar.training.methods.base import Policy, Signal
 
     datasets.disable_progress_bars()
     config = TrainingConfig.of(plan["config"])
-    tokenizer = AutoTokenizer.from_pretrained(plan["source"])
-    window = min(config.max_tokens or window_of(plan["source"]), window_of(plan["source"]))
-    send(stage="encoding rows")
-    rows, too_long = encode(datasets.load_from_disk(str(folder / ROWS)), tokenizer, window)
-    send(stage="loading the model")
-    network = load_network(plan["source"], config, plan["unsloth"], plan["continue_from"], window)
-    figures = run_steps(network, tokenizer, rows, config, folder, send)
-    network.save_pretrained(folder)
+    policy = Policy(plan["source"], config, plan["unsloth"], plan["continue_from"])
+    signal = Signal(datasets.load_from_disk(str(folder / ROWS)))
+    figures = method_of(config.method).train(policy, signal, config, folder, send)
+    policy.network.save_pretrained(folder)
     (folder / "README.md").unlink(missing_ok=True)  # a form for a hub, not filled in
-    facts = {"rows": len(rows), "rows_too_long": too_long, "window": window, "unsloth": plan["unsloth"]}
-    return {"figures": facts | figures, "tokenizer": tokenizer_hash(tokenizer)}
+    facts = {"method": config.method, "window": policy.window, "unsloth": plan["unsloth"]}
+    return {"figures": facts | figures, "tokenizer": tokenizer_hash(policy.tokenizer)}

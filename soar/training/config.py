@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from soar.core.errors import SoarError
 from soar.core.options import Options
@@ -20,6 +20,9 @@ MINI: dict[str, Any] = {
     "gradient_checkpointing": False,
 }  # fmt: skip
 
+# Options that older folders do not know, as they were then: so they leave no trace in what a folder claims.
+LATER: dict[str, Any] = {"method": "sft"}
+
 
 class TrainingError(SoarError):
     """A training cannot begin, go on or end; the message says what to do."""
@@ -29,6 +32,7 @@ class TrainingConfig(Options):
     """Options of `soar.train`. Defaults: SOAR (ICML 2025), appendix; those of `mini` are its own.
 
     Attributes:
+        method: how it is learnt: "sft" makes replies likelier.
         rank: of the LoRA matrices (paper: 256, and 64 for the model of 123 billion parameters); "full": there are none,
             all weights are trained, which small models take less time for. Then the next three have no say.
         alpha: LoRA's numerator of the scale (paper: 32).
@@ -53,6 +57,7 @@ class TrainingConfig(Options):
 
     error: ClassVar[type[SoarError]] = TrainingError
 
+    method: Literal["sft"] = "sft"
     rank: Annotated[int, Field(ge=1)] | Literal["full"] = 256
     alpha: float = Field(32, gt=0)
     rslora: bool = True
@@ -87,6 +92,10 @@ class TrainingConfig(Options):
             if self.quantize or self.unsloth:
                 raise ValueError("rank 'full' trains the weights as they are: no quantize, no unsloth")
         return self
+
+    @model_serializer(mode="wrap")
+    def _said(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return {name: value for name, value in dump(self).items() if name not in LATER or value != LATER[name]}
 
     def check_model(self, model: str) -> None:
         """Raise TrainingError where what is trained could not be served: before anything is spent on it."""

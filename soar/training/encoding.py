@@ -14,26 +14,29 @@ from soar.models.tokens import encode_reply
 from soar.training.config import TrainingError
 
 COLUMNS = ("prompt", "prefill", "completion", "prompt_set")
+COLUMNS_OF: dict[str, tuple[str, ...]] = {"rows": COLUMNS}
+MAKERS = {"rows": "soar.hindsight.make_dataset"}
 GROUPED = 64  # micro-batches whose rows are sorted by length together
 
 
-def check_rows(dataset: Any) -> None:
-    """Raise TrainingError unless `dataset` has rows with the columns that training reads."""
-    wanted = "a datasets.Dataset of soar.hindsight.make_dataset; one on disk is read by datasets.load_from_disk"
+def check_rows(dataset: Any, kind: str = "rows") -> None:
+    """Raise TrainingError unless `dataset` has rows with the columns that training on this kind reads."""
+    maker = MAKERS[kind]
+    wanted = f"a datasets.Dataset of {maker}; one on disk is read by datasets.load_from_disk"
     if not hasattr(dataset, "column_names"):
         expect(dataset, (), "what is learnt from", wanted)
-    missing = [column for column in COLUMNS if column not in dataset.column_names]
+    missing = [column for column in COLUMNS_OF[kind] if column not in dataset.column_names]
     if missing:
-        raise TrainingError(f"the dataset has no column {', '.join(missing)}: make it with soar.hindsight.make_dataset")
+        raise TrainingError(f"the dataset has no column {', '.join(missing)}: make it with {maker}")
     if not len(dataset):
         raise TrainingError("the dataset has no rows: nothing can be learned from it")
 
 
-def fingerprint(dataset: Any) -> str:
+def fingerprint(dataset: Any, kind: str = "rows") -> str:
     """Return a hash of the columns that training reads, in the order of rows, 16 hexadecimal digits."""
-    digest = hashlib.blake2b(digest_size=8)
-    for row in dataset.select_columns(list(COLUMNS)):
-        digest.update(json.dumps([row[column] for column in COLUMNS], sort_keys=True).encode() + b"\n")
+    digest, columns = hashlib.blake2b(digest_size=8), COLUMNS_OF[kind]
+    for row in dataset.select_columns(list(columns)):
+        digest.update(json.dumps([row[column] for column in columns], sort_keys=True).encode() + b"\n")
     return digest.hexdigest()
 
 

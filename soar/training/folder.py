@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from soar.core.files import whole, write_whole
 from soar.core.manifest import Manifest
 from soar.models.adapter import RECORD, Adapter
-from soar.training.config import TrainingError
+from soar.training.config import LATER, TrainingError
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -23,8 +23,9 @@ COMPLETE = "complete"  # written into a checkpoint once it is
 
 
 def name_of(made_of: dict[str, Any]) -> str:
-    """Return the name of an adapter made of this: the same for the same."""
-    return "sft-" + hashlib.blake2b(json.dumps(made_of, sort_keys=True).encode(), digest_size=4).hexdigest()
+    """Return the name of an adapter made of this: the same for the same, its method first."""
+    digest = hashlib.blake2b(json.dumps(made_of, sort_keys=True).encode(), digest_size=4).hexdigest()
+    return f"{made_of['options'].get('method', LATER['method'])}-{digest}"
 
 
 def finished(folder: Path, made_of: dict[str, Any]) -> Adapter | None:
@@ -86,5 +87,5 @@ def last_checkpoint(folder: Path) -> Path | None:
 
 
 def _check(folder: Path, old: dict[str, Any], new: dict[str, Any]) -> None:
-    flat_old, flat_new = ({**one, **one["options"]} for one in (old, new))
+    flat_old, flat_new = ({**LATER, **one, **one["options"]} for one in (old, new))
     Manifest(folder, TrainingError, {"options": "change"}).check(flat_old, flat_new)

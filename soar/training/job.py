@@ -20,6 +20,7 @@ from soar.models.adapter import Adapter, base_source
 from soar.training.config import TrainingConfig, TrainingError
 from soar.training.encoding import check_rows, fingerprint
 from soar.training.folder import CURVE, LOG, begin, finished, name_of, tidy
+from soar.training.methods import method_of
 
 PACKAGES = ("torch", "transformers", "peft", "trl", "datasets", "accelerate", "matplotlib")
 START = "import sys; sys.path[:] = {path!r}; from soar.training.child import run; run({folder!r}, {fd})"
@@ -79,7 +80,8 @@ def train_iter(
     source = base_source(model)
     config.check_model(model)
     _check_packages(config)
-    check_rows(dataset)
+    kind = method_of(config.method).consumes
+    check_rows(dataset, kind)
     start = None if continue_from is None else _adapter(continue_from)
     if start is not None and start.full != config.full:
         raise TrainingError(
@@ -88,7 +90,7 @@ def train_iter(
         )
     options = config.model_dump(mode="json", exclude=UNTOUCHED)
     made_of = {
-        "model": model, "rows": len(dataset), "dataset": fingerprint(dataset), "options": options,
+        "model": model, "rows": len(dataset), "dataset": fingerprint(dataset, kind), "options": options,
         "continue_from": start and start.name,
     }  # fmt: skip
     folder = expect_path(output, "output").absolute()

@@ -1,0 +1,12 @@
+"""Ways to learn, on one footing: the same process, folder, progress and checks; see `base.Method`."""
+
+from __future__ import annotations
+
+from soar.training.methods.base import Method
+
+
+def method_of(name: str) -> Method:
+    """Return the method with this name, one of those that `TrainingConfig.method` knows."""
+    from soar.training.methods.sft import Sft
+
+    return {"sft": Sft}[name]()
