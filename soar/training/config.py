@@ -21,7 +21,7 @@ MINI: dict[str, Any] = {
 }  # fmt: skip
 
 # Options that older folders do not know, as they were then: so they leave no trace in what a folder claims.
-LATER: dict[str, Any] = {"method": "sft"}
+LATER: dict[str, Any] = {"method": "sft", "share_prompts": False, "retain_weight": 1.0}
 
 
 class TrainingError(SoarError):
@@ -41,6 +41,8 @@ class TrainingConfig(Options):
         learning_rate: at its peak; linear warm-up, then a cosine down to zero (paper: 5e-5).
         warmup: share of the optimizer steps (paper: 0.1).
         weight_decay: of AdamW (paper: 0.05).
+        retain_weight: of the KL to the base model on its own replies to other tasks, where such are given
+            (`soar.train(..., retain=ROWS)`).
         epochs: times that every row is seen (paper: 3).
         batch_size: rows of an optimizer step (paper: 64).
         micro_batch_size: rows that go through the model together; gradients of several are added up (paper: 1).
@@ -49,6 +51,8 @@ class TrainingConfig(Options):
         quantize: keep the base model in 4 bits (QLoRA, bitsandbytes); None: with CUDA above 15 billion parameters
             (paper: above 14B).
         packing: several rows in one sequence, none attending to another; None: with CUDA and flash attention.
+        share_prompts: rows that share a prompt stand together in the order of rows, and their prompt goes through the
+            model once (`soar.training.branches`): several times faster where a prompt has many rows.
         gradient_checkpointing: compute activations twice instead of storing them.
         unsloth: train with Unsloth's kernels; None: with CUDA where the package is installed.
         checkpoint_seconds: least time between two checkpoints; they never take more than a twentieth of the time.
@@ -65,6 +69,7 @@ class TrainingConfig(Options):
     learning_rate: float = Field(5e-5, gt=0)
     warmup: float = Field(0.1, ge=0, le=1)
     weight_decay: float = Field(0.05, ge=0)
+    retain_weight: float = Field(1.0, gt=0)
     epochs: int = Field(3, ge=1)
     batch_size: int = Field(64, ge=1)
     micro_batch_size: int = Field(1, ge=1)
@@ -72,6 +77,7 @@ class TrainingConfig(Options):
     precision: Literal["auto", "bf16", "fp32"] = "auto"
     quantize: bool | None = None
     packing: bool | None = None
+    share_prompts: bool = False
     gradient_checkpointing: bool = True
     unsloth: bool | None = None
     checkpoint_seconds: float = Field(60, ge=0)
@@ -91,6 +97,12 @@ class TrainingConfig(Options):
                 raise ValueError(f"{', '.join(given)} belong to LoRA matrices; rank 'full' has none")
             if self.quantize or self.unsloth:
                 raise ValueError("rank 'full' trains the weights as they are: no quantize, no unsloth")
+        return self
+
+    @model_validator(mode="after")
+    def _share(self) -> Self:
+        if self.share_prompts and self.packing:
+            raise ValueError("share_prompts and packing are two ways to put rows into one sequence: choose one")
         return self
 
     @model_serializer(mode="wrap")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import random
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from typing import Any
 
 from soar.core.errors import expect
@@ -32,6 +32,19 @@ def check_rows(dataset: Any, kind: str = "rows") -> None:
         raise TrainingError("the dataset has no rows: nothing can be learned from it")
 
 
+def check_apart(learnt: Any, other: Any, name: str) -> None:
+    """Raise TrainingError where rows of `other` are of tasks that are learnt from, as far as both name theirs."""
+    if "task_hash" not in learnt.column_names or "task_hash" not in other.column_names:
+        return
+    both = set(learnt["task_hash"]) & set(other["task_hash"])
+    if both:
+        names = sorted(
+            {row["task_id"] for row in other.select_columns(["task_id", "task_hash"]) if row["task_hash"] in both}
+        )
+        shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+        raise TrainingError(f"{name} rows are of tasks that are learnt from ({shown}): take others")
+
+
 def fingerprint(dataset: Any, kind: str = "rows") -> str:
     """Return a hash of the columns that training reads, in the order of rows, 16 hexadecimal digits."""
     digest, columns = hashlib.blake2b(digest_size=8), COLUMNS_OF[kind]
@@ -40,16 +53,17 @@ def fingerprint(dataset: Any, kind: str = "rows") -> str:
     return digest.hexdigest()
 
 
-def encode(dataset: Any, tokenizer: Any, window: int) -> tuple[Any, int]:
-    """Return rows as `token_ids` gives them, and how many were left out, being longer than `window`."""
-    ids = token_ids(dataset, tokenizer)
+def encode(dataset: Any, tokenizer: Any, window: int, keep: Sequence[str] = ()) -> tuple[Any, int]:
+    """Return rows as `token_ids` gives them, with the columns `keep`, and how many were longer than `window`: those are
+    left out."""
+    ids = token_ids(dataset, tokenizer, keep)
     fitting = [i for i, length in enumerate(ids["length"]) if length <= window]
     if not fitting:
         raise TrainingError(f"every row is longer than {window} tokens: nothing is left to train on")
     return ids.select(fitting), len(ids) - len(fitting)
 
 
-def token_ids(dataset: Any, tokenizer: Any) -> Any:
+def token_ids(dataset: Any, tokenizer: Any, keep: Sequence[str] = ()) -> Any:
     """Return rows as `input_ids`, `labels` (-100 on the prompt) and `length`.
 
     The ids of the prompt are those that a search sends, see `soar.models.tokens`.
@@ -60,7 +74,8 @@ def token_ids(dataset: Any, tokenizer: Any) -> Any:
         before, after = encode_reply(tokenizer, prompt, row["completion"])
         return {"input_ids": before + after, "labels": [-100] * len(before) + after, "length": len(before) + len(after)}
 
-    return dataset.map(to_ids, remove_columns=dataset.column_names, load_from_cache_file=False)
+    gone = [name for name in dataset.column_names if name not in keep]
+    return dataset.map(to_ids, remove_columns=gone, load_from_cache_file=False)
 
 
 def training_order(lengths: Sequence[int], epochs: int, micro_batch: int, seed: int) -> list[int]:
@@ -79,3 +94,30 @@ def training_order(lengths: Sequence[int], epochs: int, micro_batch: int, seed: 
         rng.shuffle(batches)
         order += [index for batch in batches for index in batch]
     return order + shuffled[whole:]
+
+
+def grouped_order(prompts: Sequence[Hashable], epochs: int, micro_batch: int, seed: int) -> list[int]:
+    """Return the indices of rows for all epochs; rows of one prompt stand together, in micro-batches of their own.
+
+    Prompts come in a new order in each epoch, and so do the rows of each. What is left over when a prompt's rows are
+    cut into runs of `micro_batch` fills others up.
+    """
+    rng = random.Random(seed)
+    rows: dict[Hashable, list[int]] = {}
+    for index, prompt in enumerate(prompts):
+        rows.setdefault(prompt, []).append(index)
+    order: list[int] = []
+    left: list[int] = []
+    for _ in range(epochs):
+        batches: list[list[int]] = []
+        for prompt in rng.sample(list(rows), len(rows)):
+            some = rng.sample(rows[prompt], len(rows[prompt]))
+            whole = len(some) - len(some) % micro_batch
+            batches += [some[i : i + micro_batch] for i in range(0, whole, micro_batch)]
+            left += some[whole:]
+        while len(left) >= micro_batch:
+            batches.append(left[:micro_batch])
+            left = left[micro_batch:]
+        rng.shuffle(batches)
+        order += [index for batch in batches for index in batch]
+    return order + left

@@ -16,7 +16,7 @@ from trl.trainer.sft_trainer import DataCollatorForLanguageModeling
 from soar.models.base import Prompt
 from soar.models.mini import WEIGHTS
 from soar.models.tokens import encode_prompt
-from soar.training.encoding import encode, fingerprint, training_order
+from soar.training.encoding import encode, fingerprint, grouped_order, training_order
 from tests.training.support import generated_rows
 
 
@@ -54,6 +54,17 @@ def test_every_row_is_seen_once_an_epoch_and_batches_are_of_like_length(
     batches = [order[i : i + micro_batch] for i in range(0, len(order), micro_batch)]
     spread = sum(max(lengths[i] for i in batch) * len(batch) for batch in batches)
     assert spread <= sum(lengths) * epochs + 2048 * micro_batch * (len(batches) // 64 + 2)
+
+
+@settings(max_examples=50)
+@given(st.lists(st.integers(0, 9), min_size=1, max_size=200), st.integers(1, 3), st.integers(1, 8), st.integers(0, 9))
+def test_rows_of_one_prompt_stand_together(prompts: list[int], epochs: int, micro_batch: int, seed: int) -> None:
+    order = grouped_order(prompts, epochs, micro_batch, seed)
+    assert sorted(order) == sorted(list(range(len(prompts))) * epochs)
+    assert order == grouped_order(prompts, epochs, micro_batch, seed)
+    batches = [order[i : i + micro_batch] for i in range(0, len(order) - micro_batch + 1, micro_batch)]
+    alike = sum(len({prompts[i] for i in batch}) == 1 for batch in batches)
+    assert alike >= epochs * sum(prompts.count(one) // micro_batch for one in set(prompts))
 
 
 def test_the_fingerprint_knows_what_is_trained_on_and_nothing_else() -> None:
