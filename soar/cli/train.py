@@ -29,6 +29,13 @@ def train(
     continue_from: Annotated[
         Path | None, typer.Option(help="Folder of an adapter to go on from; by default the base model.")
     ] = None,
+    retain: Annotated[
+        Path | None,
+        typer.Option(help="Rows of the base model's own replies to other tasks (soar dataset RUN --kind replies)."),
+    ] = None,
+    held_out: Annotated[
+        Path | None, typer.Option(help="Rows of other tasks, measured before and after, never learnt from.")
+    ] = None,
     *,
     options: dict[str, Any],
 ) -> None:
@@ -43,7 +50,8 @@ def train(
 
     chosen = TrainingConfig.for_model(model, **with_file(config, options, TrainingConfig.model_fields))
     try:
-        adapter = train_on(_read(rows), model, output, chosen, continue_from=continue_from)
+        others = {"retain": retain and _read(retain), "held_out": held_out and _read(held_out)}
+        adapter = train_on(_read(rows), model, output, chosen, continue_from=continue_from, **others)
     except KeyboardInterrupt:
         typer.secho(f"soar: interrupted; the same command goes on from the last checkpoint in {output}", err=True)
         raise typer.Exit(130) from None

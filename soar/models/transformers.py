@@ -117,6 +117,16 @@ class Child:
         """Return the length of each prompt in tokens."""
         return [len(encode_prompt(self.tokenizer, prompt)) for prompt in prompts]
 
+    def reply_logprobs(self, prompt: list[int], reply: list[int]) -> list[float]:
+        """Return the log-probability of each token of a reply, at temperature 1."""
+        import torch
+
+        ids = torch.tensor([[*prompt, *reply]], device=self.base.device)
+        with torch.inference_mode():
+            logits = self.model(input_ids=ids, logits_to_keep=len(reply) + 1).logits[0, :-1].float()
+        every: list[float] = logits.log_softmax(-1).gather(1, ids[0, len(prompt) :, None])[:, 0].tolist()
+        return every
+
     def sample(self, prompt: Prompt, n: int, sampling: Sampling, seed: int) -> tuple[list[Completion], int]:
         """Return the replies, and the prompt's length."""
         import torch

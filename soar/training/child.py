@@ -11,7 +11,7 @@ import traceback
 from pathlib import Path
 from typing import Any
 
-from soar.training.folder import LOCK, PLAN, ROWS
+from soar.training.folder import HELD_OUT, LOCK, PLAN, RETAIN, ROWS
 
 
 def run(folder: str, fd: int) -> None:
@@ -42,6 +42,7 @@ def _train(folder: Path, send: Any) -> dict[str, Any]:
     import datasets
 
     from soar.models.tokens import tokenizer_hash
+    from soar.training.checks import Checks
     from soar.training.config import TrainingConfig
     from soar.training.methods import method_of
     from soar.training.methods.base import Policy, Signal
@@ -49,8 +50,14 @@ def _train(folder: Path, send: Any) -> dict[str, Any]:
     datasets.disable_progress_bars()
     config = TrainingConfig.of(plan["config"])
     policy = Policy(plan["source"], config, plan["unsloth"], plan["continue_from"])
-    signal = Signal(datasets.load_from_disk(str(folder / ROWS)))
-    figures = method_of(config.method).train(policy, signal, config, folder, send)
+    given = {name: datasets.load_from_disk(str(folder / name)) for name in plan["datasets"]}
+    signal = Signal(given[ROWS], given.get(RETAIN), given.get(HELD_OUT))
+    method = method_of(config.method)
+    send(stage="loading the model")
+    checks = Checks(policy, signal, method.consumes)
+    figures = method.train(policy, signal, config, folder, send)
+    send(stage="looking at what was learnt")
+    checks.write(folder)
     policy.network.save_pretrained(folder)
     (folder / "README.md").unlink(missing_ok=True)  # a form for a hub, not filled in
     facts = {"method": config.method, "window": policy.window, "unsloth": plan["unsloth"]}

@@ -18,7 +18,9 @@ from soar.training.config import LATER, TrainingError
 if TYPE_CHECKING:
     from datasets import Dataset
 
-PLAN, ROWS, CHECKPOINTS, CURVE, LOG, LOCK = "plan.json", "rows", "checkpoints", "training.jsonl", "process.log", "lock"
+PLAN, CHECKPOINTS, CURVE, LOG, LOCK = "plan.json", "checkpoints", "training.jsonl", "process.log", "lock"
+ROWS, RETAIN, HELD_OUT = "rows", "retain", "held-out"  # datasets, while they are needed
+CHECKS = "checks.json"
 COMPLETE = "complete"  # written into a checkpoint once it is
 
 
@@ -43,10 +45,11 @@ def finished(folder: Path, made_of: dict[str, Any]) -> Adapter | None:
     return None
 
 
-def begin(folder: Path, plan: dict[str, Any], dataset: Any) -> None:
-    """Write rows and plan for the training process; a killed training finds both again."""
+def begin(folder: Path, plan: dict[str, Any], datasets: dict[str, Any]) -> None:
+    """Write datasets by name, and the plan, for the training process; a killed training finds them again."""
     if not (folder / PLAN).exists():
-        save_whole(dataset, folder / ROWS)
+        for name, dataset in datasets.items():
+            save_whole(dataset, folder / name)
     write_whole(folder / PLAN, json.dumps(plan, indent=1))
 
 
@@ -70,7 +73,7 @@ def no_bars() -> Iterator[None]:
 
 def tidy(folder: Path) -> None:
     """Remove what only an unfinished training needs."""
-    for part in (ROWS, CHECKPOINTS):
+    for part in (ROWS, RETAIN, HELD_OUT, CHECKPOINTS):
         shutil.rmtree(folder / part, ignore_errors=True)
     for part in (PLAN, LOG, LOCK):
         (folder / part).unlink(missing_ok=True)

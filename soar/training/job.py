@@ -18,9 +18,10 @@ from soar.core.hints import install
 from soar.core.process import available_cores, start_child
 from soar.models.adapter import Adapter, base_source
 from soar.training.config import TrainingConfig, TrainingError
-from soar.training.encoding import check_rows, fingerprint
-from soar.training.folder import CURVE, LOG, begin, finished, name_of, tidy
+from soar.training.encoding import check_apart, check_rows, fingerprint
+from soar.training.folder import CURVE, HELD_OUT, LOG, RETAIN, ROWS, begin, finished, name_of, tidy
 from soar.training.methods import method_of
+from soar.training.verdict import conclude
 
 PACKAGES = ("torch", "transformers", "peft", "trl", "datasets", "accelerate", "matplotlib")
 START = "import sys; sys.path[:] = {path!r}; from soar.training.child import run; run({folder!r}, {fd})"
@@ -34,11 +35,14 @@ def train(
     config: TrainingConfig | None = None,
     *,
     continue_from: Adapter | str | Path | None = None,
+    retain: Any = None,
+    held_out: Any = None,
     progress: bool | None = None,
 ) -> Adapter:
     """Train a LoRA adapter for `model` on the rows of `dataset`, in a process of its own.
 
     Killed or interrupted, the same call goes on from its last checkpoint; once it has finished, it returns at once.
+    What was learnt is then looked at: `checks.json` in the folder, see docs/training.md.
 
     Args:
         dataset: rows as `soar.hindsight.make_dataset` gives them (columns prompt, prefill, completion, prompt_set).
@@ -46,15 +50,20 @@ def train(
         output: folder of the adapter.
         config: None: `TrainingConfig.for_model(model)`.
         continue_from: an adapter to go on from; None: from the base model, as the paper does in every round.
+        retain: rows of the base model's own replies to other tasks (`soar.hindsight.make_replies`), to which it should
+            go on giving the probabilities that it gave; None: nothing holds on to them.
+        held_out: rows of other tasks, measured before and after; None: nothing is.
         progress: show it; None: in a terminal or a notebook only.
 
     Raises:
-        TrainingError: a package or column is missing, the folder holds something else, or the process failed.
+        TrainingError: a package or column is missing, the folder holds something else, a task that is learnt from is
+            to be retained or held out too, or the process failed.
         AdapterError: no adapter can be trained for this model, or `continue_from` holds none.
     """
     from soar.training.progress import watched
 
-    for event in watched(train_iter(dataset, model, output, config, continue_from=continue_from), progress):
+    events = train_iter(dataset, model, output, config, continue_from=continue_from, retain=retain, held_out=held_out)
+    for event in watched(events, progress):
         last = event
     adapter: Adapter = last["adapter"]
     return adapter
@@ -67,6 +76,8 @@ def train_iter(
     config: TrainingConfig | None = None,
     *,
     continue_from: Adapter | str | Path | None = None,
+    retain: Any = None,
+    held_out: Any = None,
 ) -> Generator[dict[str, Any], None, None]:
     """Train as `train` does and yield what happens.
 
@@ -82,6 +93,10 @@ def train_iter(
     _check_packages(config)
     kind = method_of(config.method).consumes
     check_rows(dataset, kind)
+    others = {name: one for name, one in ((RETAIN, retain), (HELD_OUT, held_out)) if one is not None}
+    for name, one in others.items():
+        check_rows(one)
+        check_apart(dataset, one, name)
     start = None if continue_from is None else _adapter(continue_from)
     if start is not None and start.full != config.full:
         raise TrainingError(
@@ -91,7 +106,7 @@ def train_iter(
     options = config.model_dump(mode="json", exclude=UNTOUCHED)
     made_of = {
         "model": model, "rows": len(dataset), "dataset": fingerprint(dataset, kind), "options": options,
-        "continue_from": start and start.name,
+        "continue_from": start and start.name, **({} if retain is None else {"retain": fingerprint(retain)}),
     }  # fmt: skip
     folder = expect_path(output, "output").absolute()
     adapter = finished(folder, made_of)
@@ -100,8 +115,9 @@ def train_iter(
         plan = {
             "made_of": made_of, "source": source, "config": config.model_dump(mode="json"),
             "continue_from": start and str(start.path.absolute()), "unsloth": _uses_unsloth(config),
+            "datasets": [ROWS, *others],
         }  # fmt: skip
-        begin(folder, plan, dataset)
+        begin(folder, plan, {ROWS: dataset, **others})
         result: dict[str, Any] = {}
         with _process(folder) as events:
             for event in events:
@@ -109,6 +125,7 @@ def train_iter(
                     result = event
                 else:
                     yield event
+        conclude(folder, model, start and start.path)
         prompt_sets = tuple(sorted(set(dataset["prompt_set"])))
         adapter = Adapter(folder, name_of(made_of), model, prompt_sets, made_of=made_of, **result)
         _draw(folder, adapter)

@@ -8,6 +8,7 @@ from typing import Any
 from soar.core.progress import format_seconds, with_progress
 from soar.core.terminal import notify
 from soar.models.adapter import Adapter
+from soar.training.verdict import lines, read
 
 Event = dict[str, Any]
 
@@ -29,11 +30,13 @@ def summary(adapter: Adapter) -> str:
     f = adapter.figures
     left_out = f", {f['rows_too_long']} longer than {f['window']} tokens left out" if f["rows_too_long"] else ""
     speed = f"{f['tokens']:,} tokens in {format_seconds(f['seconds'])}: {f['tokens_per_second']:,.0f} tokens/s"
+    checked = read(adapter)
+    checks = "".join(f"\n{line}" for line in lines(checked)) if checked else ""
     return (
         f"adapter {adapter.name} in {adapter.path}\n"
         f"{f['rows']} rows{left_out}; {f['steps']} steps, loss {f['first_loss']:.3f} → {f['last_loss']:.3f}\n"
         f"{speed} in {f['precision']} "
-        f"on {f['device']}, {f['peak_memory_mb']:,} MB of memory at most"
+        f"on {f['device']}, {f['peak_memory_mb']:,} MB of memory at most{checks}"
     )
 
 

@@ -16,6 +16,7 @@ from soar.training.config import TrainingConfig
 from soar.training.folder import COMPLETE, CURVE
 from soar.training.network import uses_bf16
 
+SAID = ("retain",)  # what some methods tell of a step besides
 LEAST_BETWEEN = 20  # times what writing a checkpoint took
 
 
@@ -55,6 +56,7 @@ class Watcher(TrainerCallback):  # type: ignore[misc]
             "tokens": self.tokens[step], "seconds": self.seconds_before + seconds,
             "tokens_per_second": (self.tokens[step] - self.tokens[self.first]) / seconds,
         }  # fmt: skip
+        line |= {name: logs[name] for name in SAID if name in logs}
         self.curve.append(line)
         with (self.folder / CURVE).open("a") as file:
             file.write(json.dumps(line) + "\n")

@@ -72,6 +72,7 @@ def test_the_loss_falls_and_the_folder_tells_all(folder: Path, rows: Dataset) ->
     left = {path.name for path in adapter.path.iterdir()}
     assert left == {
         "adapter_config.json", "adapter_model.safetensors", "soar.json", "training.jsonl", "loss.png", "loss.svg",
+        "checks.json", "weights.png", "weights.svg",
     }  # fmt: skip
 
 

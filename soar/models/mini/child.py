@@ -64,6 +64,11 @@ class Child:
 
         check_tokenizer(adapter, AutoTokenizer.from_pretrained(self.folder))
 
+    def reply_logprobs(self, prompt: list[int], reply: list[int]) -> list[float]:
+        """Return the log-probability of each token of a reply, at temperature 1."""
+        every: list[float] = self.decoder.logprobs([*prompt, *reply])[len(prompt) - 1 :].tolist()
+        return every
+
     def sample(
         self, prefix: list[int], rest: list[int], n: int, seed: int, temperature: float, min_p: float, max_tokens: int
     ) -> list[Drawn]:

@@ -38,6 +38,12 @@ class Policy:
 
         return AutoTokenizer.from_pretrained(self.source)
 
+    @property
+    def pad(self) -> int:
+        """The token that fills rows up."""
+        pad = self.tokenizer.pad_token_id
+        return int(self.tokenizer.eos_token_id if pad is None else pad)
+
     @cached_property
     def window(self) -> int:
         """Tokens of the longest sequence that is trained on."""

@@ -17,10 +17,11 @@ class Sft:
     def train(self, policy: Policy, signal: Signal, config: TrainingConfig, folder: Path, emit: Emit) -> Figures:
         """See `Method.train`."""
         from soar.training.encoding import encode
+        from soar.training.retain import Retainer
         from soar.training.steps import run_steps
 
         emit(stage="encoding rows")
         rows, too_long = encode(signal.data, policy.tokenizer, policy.window)
-        emit(stage="loading the model")
-        figures = run_steps(policy.network, policy.tokenizer, rows, config, folder, emit)
+        retainer = Retainer.of(policy, signal, config)
+        figures = run_steps(policy, rows, retainer, config, folder, emit)
         return {"rows": len(rows), "rows_too_long": too_long, **figures}
