@@ -23,6 +23,18 @@ EXAMPLES = 2  # rows of each kind that are shown
 @takes(HindsightConfig, without=("scope",))
 def dataset(
     runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Folders of runs; several are pooled.")],
+    kind: Annotated[
+        str,
+        typer.Option(
+            help="rows to learn; pairs of a right and a wrong reply; replies: the base model's own, for --retain."
+        ),
+    ] = "rows",
+    source: Annotated[
+        str | None, typer.Option(help="Of pairs: attempts at the task, or hindsight: the task that outputs make.")
+    ] = None,
+    rejected_by: Annotated[
+        list[Path] | None, typer.Option(help="Of pairs: runs of a weaker model, whose wrong attempts are rejected.")
+    ] = None,
     iteration: Annotated[
         str | None, typer.Option(help="Round of the loop, or all; without it, the last of each run.")
     ] = None,
@@ -48,11 +60,13 @@ def dataset(
 
     What is not said of the rows is as the loop in the folder learns, or else as SOAR does (the defaults shown).
 
-    Examples: `soar dataset runs/first` · `soar dataset runs/first --row 3` · `soar dataset runs/a runs/b --save rows`
+    Examples: `soar dataset runs/first` · `soar dataset runs/first --row 3` · `soar dataset runs/a runs/b --save rows` ·
+    `soar dataset runs/first --kind pairs --save pairs`
     """
     from rich.console import Console
 
     from soar.archive.export import WRITERS
+    from soar.cli.pairs import other_kind
     from soar.hindsight import DatasetError, make_dataset
     from soar.hindsight.dataset import open_sources
     from soar.hindsight.relabel import row_task
@@ -64,6 +78,14 @@ def dataset(
     if picture is not None and row is None:
         raise DatasetError("--picture draws the task of a row: name one with --row")
     chosen: Any = iteration if iteration in (None, "all") else int(iteration)
+    of_pairs = {"source": source, "rejected_by": rejected_by or None}
+    given = options | {"seed": seed}
+    if kind != "rows":
+        others = {"iteration": chosen, "test_time": test_time, "model": model, "row": row, "picture": picture}
+        _write(other_kind(kind, runs, given | of_pairs | others, save), save, parquet, push, public)
+        return
+    if any(of_pairs.values()):
+        raise DatasetError("--source and --rejected-by are of pairs: --kind pairs")
     usual = {} if test_time else loop_rows(runs)
     if usual:
         typer.echo("Options that are not given are those the loop in this folder learns with.", err=True)

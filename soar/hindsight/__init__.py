@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from soar.hindsight.dataset import DatasetError, make_dataset
+from soar.hindsight.pairs import make_pairs, make_replies, stages
 from soar.hindsight.report import HindsightReport
 
-__all__ = ["DatasetError", "HindsightReport", "make_dataset"]
+__all__ = ["DatasetError", "HindsightReport", "make_dataset", "make_pairs", "make_replies", "stages"]

@@ -114,7 +114,7 @@ def make_dataset(
             sources, grids, choice, report, Renderers(sources, model, stack, report.unmeasured), sandbox
         )
         rows = (row for task in _shown(tasks, progress) for row in builder.rows(task))
-        return _written(rows), report
+        return written(rows, _schema()), report
 
 
 def open_sources(runs: Run | Sequence[Run], iteration: int | Literal["all"] | None, stack: ExitStack) -> list[Source]:
@@ -174,7 +174,7 @@ def _shown(tasks: Sequence[Task], progress: bool | None) -> Iterator[Task]:
     yield from track(tasks, "hindsight", disable=not wanted, console=console, transient=True)
 
 
-def _written(rows: Iterator[dict[str, Any]]) -> Dataset:
+def written(rows: Iterator[dict[str, Any]], schema: Any) -> Dataset:
     """Write rows to a file as they come, and return the dataset that lies there; its fingerprint is of its content."""
     import pyarrow as pa
     from datasets import Dataset
@@ -182,7 +182,7 @@ def _written(rows: Iterator[dict[str, Any]]) -> Dataset:
 
     folder = Path(tempfile.mkdtemp(prefix="soar-dataset-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    file, schema = str(folder / "rows.arrow"), _schema()
+    file = str(folder / "rows.arrow")
     digest = hashlib.blake2b(digest_size=8)
     with pa.OSFile(file, "wb") as sink, pa.ipc.new_stream(sink, schema) as writer:
         for row in rows:
