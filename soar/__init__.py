@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from soar.evolution.results import SearchResults, load_run
     from soar.evolution.snapshot import Snapshot
     from soar.evolution.stopping import Cost, Programs, Seconds, StopFile, Stopper, Tokens
-    from soar.hindsight import HindsightReport, make_dataset
+    from soar.hindsight import HindsightReport, make_dataset, make_pairs, make_replies
     from soar.loop.config import LoopConfig
     from soar.loop.loop import iterate, iterate_iter
     from soar.loop.report import LoopReport, load_report
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from soar.training.config import TrainingConfig
     from soar.training.job import train, train_iter
     from soar.training.likelihood import reply_losses
+    from soar.training.stages import train_stages
 
 __all__ = [
     "Adapter",
@@ -86,6 +87,8 @@ __all__ = [
     "load_run",
     "load_tasks",
     "make_dataset",
+    "make_pairs",
+    "make_replies",
     "make_report",
     "open_model",
     "overlap",
@@ -99,6 +102,7 @@ __all__ = [
     "summarize",
     "train",
     "train_iter",
+    "train_stages",
     "vote",
     "vote_runs",
 ]
@@ -122,7 +126,7 @@ _HOMES = {
     "soar.evolution.result": ["SearchResult"],
     "soar.evolution.results": ["SearchResults", "load_run"],
     "soar.evolution.stopping": ["Cost", "Programs", "Seconds", "StopFile", "Stopper", "Tokens"],
-    "soar.hindsight": ["HindsightReport", "make_dataset"],
+    "soar.hindsight": ["HindsightReport", "make_dataset", "make_pairs", "make_replies"],
     "soar.loop.config": ["LoopConfig"],
     "soar.loop.loop": ["iterate", "iterate_iter"],
     "soar.loop.report": ["LoopReport", "load_report"],
@@ -139,6 +143,7 @@ _HOMES = {
     "soar.training.config": ["TrainingConfig"],
     "soar.training.job": ["train", "train_iter"],
     "soar.training.likelihood": ["reply_losses"],
+    "soar.training.stages": ["train_stages"],
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
 

@@ -22,7 +22,9 @@ def other_kind(kind: str, runs: list[Path], given: dict[str, Any], save: Path | 
     """
     from soar.hindsight import DatasetError, make_pairs, make_replies
 
-    knows = {"pairs": ("source", "rejected_by", "iteration", "per_task", "test_time", "seed", "model")}
+    knows: dict[str, tuple[str, ...]] = {
+        "pairs": ("source", "rejected_by", "iteration", "per_task", "test_time", "seed", "model")
+    }
     knows["replies"] = ("iteration", "per_task", "seed", "model")
     if kind not in knows:
         raise DatasetError(f"--kind is rows, pairs or replies, not {kind!r}")

@@ -20,12 +20,19 @@ if TYPE_CHECKING:
 
 @takes(TrainingConfig)
 def train(
-    rows: Annotated[
-        Path, typer.Argument(metavar="ROWS", help="What `soar dataset RUN --save` (or --parquet) has written.")
+    signals: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="SIGNAL...", help="What `soar dataset RUN --save` (or --parquet) has written; several are stages."
+        ),
     ],
     output: Annotated[Path, typer.Option(help="Folder of the adapter; the same command goes on where it was killed.")],
     model: Annotated[str, typer.Option(help="The base: mini, hf:NAME_OR_FOLDER, vllm:NAME_OR_FOLDER.")] = "mini",
     config: Annotated[Path | None, typer.Option(help=CONFIG)] = None,
+    schedule: Annotated[
+        str | None,
+        typer.Option(help="Of several stages: rps (each a tenth of the rate before), eps (all the same rate)."),
+    ] = None,
     continue_from: Annotated[
         Path | None, typer.Option(help="Folder of an adapter to go on from; by default the base model.")
     ] = None,
@@ -33,29 +40,49 @@ def train(
         Path | None,
         typer.Option(help="Rows of the base model's own replies to other tasks (soar dataset RUN --kind replies)."),
     ] = None,
+    retain_weight: Annotated[float | None, typer.Option(help="Of what --retain holds on to.")] = None,
     held_out: Annotated[
         Path | None, typer.Option(help="Rows of other tasks, measured before and after, never learnt from.")
     ] = None,
     *,
     options: dict[str, Any],
 ) -> None:
-    """Train a LoRA adapter on rows made by hindsight.
+    """Train a LoRA adapter on what hindsight has made of attempts, and look at what was learnt.
 
     Options left out have the paper's values, or for mini those that were measured (docs/training.md).
 
     Example: `soar dataset runs/first --save rows`, then `soar train rows --output adapter`
+
+    In stages: `soar dataset runs/first --kind pairs --save pairs`, then
+    `soar train pairs-easy pairs-hard --method dpo --schedule rps --output adapter`
     """
     from soar.training.job import train as train_on
     from soar.training.progress import summary
+    from soar.training.stages import train_stages
 
     chosen = TrainingConfig.for_model(model, **with_file(config, options, TrainingConfig.model_fields))
     try:
-        others = {"retain": retain and _read(retain), "held_out": held_out and _read(held_out)}
-        adapter = train_on(_read(rows), model, output, chosen, continue_from=continue_from, **others)
+        others: dict[str, Any] = {"retain": retain and _read(retain), "held_out": held_out and _read(held_out)}
+        given_rows = [_read(one) for one in signals]
+        if schedule is not None or len(signals) > 1:
+            adapters = train_stages(
+                given_rows, model, output, chosen, schedule=_schedule(schedule), continue_from=continue_from, **others
+            )
+        else:
+            adapters = [train_on(given_rows[0], model, output, chosen, continue_from=continue_from, **others)]
     except KeyboardInterrupt:
         typer.secho(f"soar: interrupted; the same command goes on from the last checkpoint in {output}", err=True)
         raise typer.Exit(130) from None
-    typer.echo(summary(adapter))
+    for adapter in adapters:
+        typer.echo(summary(adapter))
+
+
+def _schedule(given: str | None) -> Any:
+    from soar.training.config import TrainingError
+
+    if given is None:
+        raise TrainingError("several signals are stages: say with --schedule rps or eps how their rates follow")
+    return given
 
 
 def _read(rows: Path) -> Dataset:

@@ -60,5 +60,5 @@ def _train(folder: Path, send: Any) -> dict[str, Any]:
     checks.write(folder)
     policy.network.save_pretrained(folder)
     (folder / "README.md").unlink(missing_ok=True)  # a form for a hub, not filled in
-    facts = {"method": config.method, "window": policy.window, "unsloth": plan["unsloth"]}
+    facts = {"method": method.name, "consumes": method.consumes, "window": policy.window, "unsloth": plan["unsloth"]}
     return {"figures": facts | figures, "tokenizer": tokenizer_hash(policy.tokenizer)}

@@ -21,7 +21,14 @@ MINI: dict[str, Any] = {
 }  # fmt: skip
 
 # Options that older folders do not know, as they were then: so they leave no trace in what a folder claims.
-LATER: dict[str, Any] = {"method": "sft", "share_prompts": False, "retain_weight": 1.0}
+LATER: dict[str, Any] = {
+    "method": "sft", "share_prompts": False, "retain_weight": 1.0, "beta": 0.1, "sft_weight": 1.0,
+}  # fmt: skip
+OF_SFT, OF_DPO = ("share_prompts", "packing"), ("beta", "sft_weight")
+
+# Preference training: the rate of the RPS experiments, one pass; `mini` and its own rate, see docs/training.md.
+DPO: dict[str, Any] = {"learning_rate": 1e-5, "epochs": 1, "batch_size": 16}
+MINI_DPO: dict[str, Any] = {**MINI, "learning_rate": 1e-4, "micro_batch_size": 4}
 
 
 class TrainingError(SoarError):
@@ -32,7 +39,9 @@ class TrainingConfig(Options):
     """Options of `soar.train`. Defaults: SOAR (ICML 2025), appendix; those of `mini` are its own.
 
     Attributes:
-        method: how it is learnt: "sft" makes replies likelier.
+        method: how it is learnt: "sft" makes replies likelier, "dpo" the better one of each two.
+        beta: of dpo: how much a margin between two replies counts, and so how soon it is wide enough.
+        sft_weight: of dpo: α, the weight of the chosen replies' own loss; 0: none.
         rank: of the LoRA matrices (paper: 256, and 64 for the model of 123 billion parameters); "full": there are none,
             all weights are trained, which small models take less time for. Then the next three have no say.
         alpha: LoRA's numerator of the scale (paper: 32).
@@ -61,7 +70,9 @@ class TrainingConfig(Options):
 
     error: ClassVar[type[SoarError]] = TrainingError
 
-    method: Literal["sft"] = "sft"
+    method: Literal["sft", "dpo"] = "sft"
+    beta: float = Field(0.1, gt=0)
+    sft_weight: float = Field(1.0, ge=0)
     rank: Annotated[int, Field(ge=1)] | Literal["full"] = 256
     alpha: float = Field(32, gt=0)
     rslora: bool = True
@@ -100,6 +111,15 @@ class TrainingConfig(Options):
         return self
 
     @model_validator(mode="after")
+    def _of_its_method(self) -> Self:
+        fields = type(self).model_fields
+        for method, names in (("sft", OF_SFT), ("dpo", OF_DPO)):
+            given = [name for name in names if getattr(self, name) != fields[name].default]
+            if given and self.method != method:
+                raise ValueError(f"{', '.join(given)} belong to method {method}, this one is {self.method}")
+        return self
+
+    @model_validator(mode="after")
     def _share(self) -> Self:
         if self.share_prompts and self.packing:
             raise ValueError("share_prompts and packing are two ways to put rows into one sequence: choose one")
@@ -118,10 +138,11 @@ class TrainingConfig(Options):
 
     @classmethod
     def for_model(cls, model: str, **changes: Any) -> Self:
-        """Return the defaults for a model, with `changes`: the paper's, or for `mini` its own.
+        """Return the defaults for a model and `changes["method"]`, with `changes`: the paper's, or for `mini` its own.
 
         Raises:
             TrainingError: an option is unknown or out of range.
         """
-        usual = MINI if ModelSpec.of(model).kind == "mini" else {}
+        mini, dpo = ModelSpec.of(model).kind == "mini", changes.get("method") == "dpo"
+        usual = (MINI_DPO if mini else DPO) if dpo else MINI if mini else {}
         return cls.of({**usual, **changes})

@@ -14,8 +14,11 @@ from soar.models.tokens import encode_reply
 from soar.training.config import TrainingError
 
 COLUMNS = ("prompt", "prefill", "completion", "prompt_set")
-COLUMNS_OF: dict[str, tuple[str, ...]] = {"rows": COLUMNS}
-MAKERS = {"rows": "soar.hindsight.make_dataset"}
+COLUMNS_OF: dict[str, tuple[str, ...]] = {
+    "rows": COLUMNS,
+    "pairs": ("prompt", "prefill", "chosen", "rejected", "prompt_set"),
+}
+MAKERS = {"rows": "soar.hindsight.make_dataset", "pairs": "soar.hindsight.make_pairs"}
 GROUPED = 64  # micro-batches whose rows are sorted by length together
 
 

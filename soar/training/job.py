@@ -125,7 +125,7 @@ def train_iter(
                     result = event
                 else:
                     yield event
-        conclude(folder, model, start and start.path)
+        conclude(folder, model, None if start is None else start.path)
         prompt_sets = tuple(sorted(set(dataset["prompt_set"])))
         adapter = Adapter(folder, name_of(made_of), model, prompt_sets, made_of=made_of, **result)
         _draw(folder, adapter)

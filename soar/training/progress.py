@@ -32,9 +32,10 @@ def summary(adapter: Adapter) -> str:
     speed = f"{f['tokens']:,} tokens in {format_seconds(f['seconds'])}: {f['tokens_per_second']:,.0f} tokens/s"
     checked = read(adapter)
     checks = "".join(f"\n{line}" for line in lines(checked)) if checked else ""
+    count = f"{f['rows']} {f.get('consumes', 'rows')}"
     return (
         f"adapter {adapter.name} in {adapter.path}\n"
-        f"{f['rows']} rows{left_out}; {f['steps']} steps, loss {f['first_loss']:.3f} → {f['last_loss']:.3f}\n"
+        f"{count}{left_out}; {f['steps']} steps, loss {f['first_loss']:.3f} → {f['last_loss']:.3f}\n"
         f"{speed} in {f['precision']} "
         f"on {f['device']}, {f['peak_memory_mb']:,} MB of memory at most{checks}"
     )

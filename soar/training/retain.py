@@ -65,10 +65,12 @@ class Retainer:
         with torch.no_grad(), self._without_adapter():
             base = (self.frozen or network)(**inputs, use_cache=False).logits[:, :-1][counted].float().log_softmax(-1)
         now = network(**inputs, use_cache=False).logits[:, :-1][counted].float().log_softmax(-1)
-        return self.config.retain_weight * (base.exp() * (base - now)).sum() / total
+        kl: Tensor = (base.exp() * (base - now)).sum() / total
+        return self.config.retain_weight * kl
 
     def _without_adapter(self) -> AbstractContextManager[None]:
-        return nullcontext() if self.frozen is not None else self.network.disable_adapter()  # type: ignore[no-any-return]
+        off: AbstractContextManager[None] = nullcontext() if self.frozen is not None else self.network.disable_adapter()
+        return off
 
 
 def _base(policy: Policy) -> Any:

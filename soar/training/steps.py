@@ -115,31 +115,40 @@ def _check_sharing(network: Any, rows: Any) -> None:
 
 
 def _arguments(config: TrainingConfig, folder: Path, accumulation: int, steps: int, packing: bool) -> SFTConfig:
-    """All epochs are one pass over rows that lie in the order wanted: a resumed training need not redraw any."""
-    cuda = torch.cuda.is_available()
     return SFTConfig(
-        output_dir=str(folder / CHECKPOINTS),
-        num_train_epochs=1,
-        per_device_train_batch_size=config.micro_batch_size,
-        gradient_accumulation_steps=accumulation,
-        train_sampling_strategy="sequential",
-        learning_rate=config.learning_rate,
-        lr_scheduler_type="cosine",
-        warmup_steps=round(config.warmup * steps),
-        weight_decay=config.weight_decay,
-        bf16=uses_bf16(config),
-        use_cpu=not cuda,
-        dataloader_pin_memory=cuda,
-        gradient_checkpointing=config.gradient_checkpointing,
+        **common_arguments(config, folder, accumulation, steps),
         max_length=None,
         padding_free=packing,
         pad_to_multiple_of=PADDED_TO,
         dataset_kwargs={"skip_prepare_dataset": True},
-        logging_steps=1,
-        logging_nan_inf_filter=False,
-        save_strategy="no",  # the watcher asks for checkpoints
-        save_total_limit=2,
-        report_to="none",
-        disable_tqdm=True,
-        seed=config.seed,
     )
+
+
+def common_arguments(config: TrainingConfig, folder: Path, accumulation: int, steps: int) -> dict[str, Any]:
+    """Return what every trainer is told.
+
+    All epochs are one pass over rows that lie in the order wanted: a resumed training need not redraw any.
+    """
+    cuda = torch.cuda.is_available()
+    return {
+        "output_dir": str(folder / CHECKPOINTS),
+        "num_train_epochs": 1,
+        "per_device_train_batch_size": config.micro_batch_size,
+        "gradient_accumulation_steps": accumulation,
+        "train_sampling_strategy": "sequential",
+        "learning_rate": config.learning_rate,
+        "lr_scheduler_type": "cosine",
+        "warmup_steps": round(config.warmup * steps),
+        "weight_decay": config.weight_decay,
+        "bf16": uses_bf16(config),
+        "use_cpu": not cuda,
+        "dataloader_pin_memory": cuda,
+        "gradient_checkpointing": config.gradient_checkpointing,
+        "logging_steps": 1,
+        "logging_nan_inf_filter": False,
+        "save_strategy": "no",  # the watcher asks for checkpoints
+        "save_total_limit": 2,
+        "report_to": "none",
+        "disable_tqdm": True,
+        "seed": config.seed,
+    }

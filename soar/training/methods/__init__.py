@@ -7,6 +7,8 @@ from soar.training.methods.base import Method
 
 def method_of(name: str) -> Method:
     """Return the method with this name, one of those that `TrainingConfig.method` knows."""
+    from soar.training.methods.dpo import Dpo
     from soar.training.methods.sft import Sft
 
-    return {"sft": Sft}[name]()
+    methods: dict[str, type[Method]] = {"sft": Sft, "dpo": Dpo}
+    return methods[name]()
