@@ -26,7 +26,8 @@ def dataset(
     kind: Annotated[
         str,
         typer.Option(
-            help="rows to learn; pairs of a right and a wrong reply; replies: the base model's own, for --retain."
+            help="rows to learn; pairs of a right and a wrong reply; groups of replies with rewards; replies: the base "
+            "model's own, for --retain."
         ),
     ] = "rows",
     source: Annotated[
@@ -34,6 +35,9 @@ def dataset(
     ] = None,
     rejected_by: Annotated[
         list[Path] | None, typer.Option(help="Of pairs: runs of a weaker model, whose wrong attempts are rejected.")
+    ] = None,
+    reward: Annotated[
+        str | None, typer.Option(help="Of groups: solved, examples (the share solved), smooth (cells).")
     ] = None,
     iteration: Annotated[
         str | None, typer.Option(help="Round of the loop, or all; without it, the last of each run.")
@@ -78,14 +82,14 @@ def dataset(
     if picture is not None and row is None:
         raise DatasetError("--picture draws the task of a row: name one with --row")
     chosen: Any = iteration if iteration in (None, "all") else int(iteration)
-    of_pairs = {"source": source, "rejected_by": rejected_by or None}
+    of_pairs = {"source": source, "rejected_by": rejected_by or None, "reward": reward}
     given = options | {"seed": seed}
     if kind != "rows":
         others = {"iteration": chosen, "test_time": test_time, "model": model, "row": row, "picture": picture}
         _write(other_kind(kind, runs, given | of_pairs | others, save), save, parquet, push, public)
         return
     if any(of_pairs.values()):
-        raise DatasetError("--source and --rejected-by are of pairs: --kind pairs")
+        raise DatasetError("--source and --rejected-by are of --kind pairs, --reward of --kind groups")
     usual = {} if test_time else loop_rows(runs)
     if usual:
         typer.echo("Options that are not given are those the loop in this folder learns with.", err=True)

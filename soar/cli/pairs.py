@@ -1,4 +1,4 @@
-"""`soar dataset --kind pairs` and `--kind replies`: other signals than rows."""
+"""`soar dataset --kind pairs`, `replies` or `groups`: other signals than rows."""
 
 from __future__ import annotations
 
@@ -12,28 +12,31 @@ if TYPE_CHECKING:
     from datasets import Dataset
 
 EASY, HARD = 400, 600
+SHARED = ("iteration", "per_task", "seed", "model")
+KNOWS = {
+    "pairs": ("source", "rejected_by", "test_time", *SHARED),
+    "replies": SHARED,
+    "groups": ("reward", *SHARED),
+}
 
 
 def other_kind(kind: str, runs: list[Path], given: dict[str, Any], save: Path | None) -> Dataset:
-    """Make pairs or replies as the options say, write them, tell what they are; pairs are written in two stages too.
+    """Make pairs, replies or groups as the options say, and tell what they are; pairs are written in two stages too.
 
     Args:
         given: options by name, those that were not given None; of rows alone, they are refused.
     """
-    from soar.hindsight import DatasetError, make_pairs, make_replies
+    from soar.hindsight import DatasetError, make_groups, make_pairs, make_replies
 
-    knows: dict[str, tuple[str, ...]] = {
-        "pairs": ("source", "rejected_by", "iteration", "per_task", "test_time", "seed", "model")
-    }
-    knows["replies"] = ("iteration", "per_task", "seed", "model")
-    if kind not in knows:
-        raise DatasetError(f"--kind is rows, pairs or replies, not {kind!r}")
+    if kind not in KNOWS:
+        raise DatasetError(f"--kind is one of rows, {', '.join(KNOWS)}, not {kind!r}")
     options = {name: value for name, value in given.items() if value not in (None, False)}
-    beyond = [name for name in options if name not in knows[kind]]
+    beyond = [name for name in options if name not in KNOWS[kind]]
     if beyond:
         flags = ", ".join(f"--{name.replace('_', '-')}" for name in beyond)
-        raise DatasetError(f"{flags}: not for --kind {kind}, which takes {', '.join(knows[kind])}")
-    made = (make_pairs if kind == "pairs" else make_replies)(runs, **options)
+        raise DatasetError(f"{flags}: not for --kind {kind}, which takes {', '.join(KNOWS[kind])}")
+    makers: dict[str, Any] = {"pairs": make_pairs, "replies": make_replies, "groups": make_groups}
+    made: Dataset = makers[kind](runs, **options)
     typer.echo(f"{len(made)} {kind} of {len(set(made['task_hash']))} tasks")
     if kind == "pairs":
         _tell(made)

@@ -95,7 +95,7 @@ class PairBuilder:
     def pairs(self, task: Task) -> Iterator[Row]:
         """Yield the task's pairs."""
         candidates = Scan(task, self.report).run(self.sources, 0).candidates
-        samples = list(_samples(task, self.sources))
+        samples = list(samples_of(task, self.sources))
         right = sum(attempt.eligible and gives_all(task, attempt) for _, attempt in samples)
         rng = keyed_rng(self.seed, task.content_hash, "pairs", self.source)
         make = self._of_attempts if self.source == "attempts" else self._of_hindsight
@@ -105,7 +105,7 @@ class PairBuilder:
 
     def _of_attempts(self, task: Task, candidates: Sequence[Candidate], rng: np.random.Generator) -> Iterator[Row]:
         right = [one for one in candidates if one.solves]
-        wrong = [one for _, one in _samples(task, self.weaker or self.sources) if _rejectable(task, one)]
+        wrong = [one for _, one in samples_of(task, self.weaker or self.sources) if _rejectable(task, one)]
         order = [right[i] for i in rng.permutation(len(right))]
         seen: set[str] = set()
         for attempt in (wrong[i] for i in rng.permutation(len(wrong))):
@@ -206,7 +206,7 @@ def gives_all(task: Task, attempt: Attempt) -> bool:
     return attempt.program is not None and ended and right
 
 
-def _samples(task: Task, sources: Sequence[Source]) -> Iterator[tuple[int, Attempt]]:
+def samples_of(task: Task, sources: Sequence[Source]) -> Iterator[tuple[int, Attempt]]:
     """Yield index of the run and attempt of each sample at the task, in the order of their keys."""
     for index, source in enumerate(sources):
         for config in source.configs.values():
@@ -222,7 +222,7 @@ def _rejectable(task: Task, attempt: Attempt) -> bool:
 
 
 def _replies(task: Task, renderers: Renderers, per_task: int, seed: int) -> Iterator[Row]:
-    found = [one for one in _samples(task, renderers.sources) if one[1].adapter is None]
+    found = [one for one in samples_of(task, renderers.sources) if one[1].adapter is None]
     whole = [one for one in found if one[1].finish_reason == "stop"]
     for i in keyed_rng(seed, task.content_hash, "replies").permutation(len(whole))[:per_task]:
         index, attempt = whole[i]
@@ -241,7 +241,15 @@ def _written(prompts: PromptSet, prompt: Prompt, attempt: Attempt) -> str:
     return attempt.reply if attempt.program is None else prompts.reply(attempt.program.source, prompt.prefill)
 
 
-def _fields(*names: str) -> list[tuple[str, Any]]:
+def prompt_type() -> Any:
+    """The type of a column of messages."""
+    import pyarrow as pa
+
+    return pa.list_(pa.struct(fields_of("role", "content")))
+
+
+def fields_of(*names: str) -> list[tuple[str, Any]]:
+    """Columns of text."""
     import pyarrow as pa
 
     return [(name, pa.string()) for name in names]
@@ -250,19 +258,18 @@ def _fields(*names: str) -> list[tuple[str, Any]]:
 def _plain() -> Any:
     import pyarrow as pa
 
-    prompt = pa.list_(pa.struct(_fields("role", "content")))
     return pa.schema(
-        [*_fields("task_id", "task_hash"), ("prompt", prompt), *_fields("prefill", "completion", "model"),
-         ("iteration", pa.int64()), *_fields("prompt_set")]
+        [*fields_of("task_id", "task_hash"), ("prompt", prompt_type()), *fields_of("prefill", "completion", "model"),
+         ("iteration", pa.int64()), *fields_of("prompt_set")]
     )  # fmt: skip
 
 
 def _schema() -> Any:
     import pyarrow as pa
 
-    prompt = pa.list_(pa.struct(_fields("role", "content")))
     return pa.schema(
-        [*_fields("kind", "task_id", "task_hash"), ("prompt", prompt), *_fields("prefill", "chosen", "rejected"),
-         *_fields("chosen_hash", "rejected_hash", "failure"), ("solve_rate", pa.float64()),
-         *_fields("model", "adapter"), ("iteration", pa.int64()), *_fields("prompt_set", "rejected_model")]
+        [*fields_of("kind", "task_id", "task_hash"), ("prompt", prompt_type()),
+         *fields_of("prefill", "chosen", "rejected"),
+         *fields_of("chosen_hash", "rejected_hash", "failure"), ("solve_rate", pa.float64()),
+         *fields_of("model", "adapter"), ("iteration", pa.int64()), *fields_of("prompt_set", "rejected_model")]
     )  # fmt: skip

@@ -90,7 +90,7 @@ def _mask(groups: Sequence[Group], branch: Tensor) -> Tensor:
     return ((shared[:, None, :] | same) & (places[:, None] >= places[None]))[:, None]
 
 
-def token_logprobs(network: Any, batch: Batch) -> Tensor:
+def token_logprobs(network: Any, batch: Batch, temperature: float = 1.0) -> Tensor:
     """Return the log-probability of the token behind each position, [groups, length - 1]; 0 outside the replies."""
     device = network.device
     inputs = {name: one.to(device) for name, one in batch.inputs.items()}
@@ -99,7 +99,7 @@ def token_logprobs(network: Any, batch: Batch) -> Tensor:
     first = int((batch.labels != IGNORED).int().argmax(1).min()) - 1  # logits before are of no use
     logits = network(**inputs, use_cache=False, logits_to_keep=batch.labels.shape[1] - first).logits
     targets = batch.labels[:, first + 1 :].to(device)
-    chosen = logits[:, :-1].float().log_softmax(-1).gather(2, targets.clamp(min=0)[..., None])[..., 0]
+    chosen = (logits[:, :-1].float() / temperature).log_softmax(-1).gather(2, targets.clamp(min=0)[..., None])[..., 0]
     return torch.nn.functional.pad(chosen.masked_fill(targets == IGNORED, 0.0), (first, 0))
 
 

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from soar.core.seeding import keyed_rng
 from soar.models.base import Prompt
-from soar.models.tokens import encode_reply
+from soar.models.tokens import encode_prompt, encode_reply
 from soar.training.branches import Group, lay_out, token_logprobs
 from soar.training.encoding import encode
 from soar.training.folder import CHECKS
@@ -97,6 +97,8 @@ class Checks:
 
 def probes_of(data: Any, kind: Kind, policy: Policy) -> list[Probe]:
     """Return replies of the signal, evenly spread over it; those too long for the window are not looked at."""
+    if kind == "groups":
+        return _best_and_worst(data, policy)
     wanted = WANTED[kind]
     places = np.linspace(0, len(data) - 1, min(len(data), PROBED // len(wanted))).round().astype(int)
     found = []
@@ -104,6 +106,17 @@ def probes_of(data: Any, kind: Kind, policy: Policy) -> list[Probe]:
         prompt = Prompt(tuple(row["prompt"]), row["prefill"])
         for column, way in wanted.items():
             found.append(Probe(*encode_reply(policy.tokenizer, prompt, row[column]), way))
+    return [one for one in found if len(one.prompt) + len(one.reply) <= policy.window]
+
+
+def _best_and_worst(data: Any, policy: Policy) -> list[Probe]:
+    """Of each of some groups the reply with the most reward and the one with the least, unless all have the same."""
+    found = []
+    differing = [row for row in data if max(row["rewards"]) > min(row["rewards"])]
+    for row in differing[: PROBED // 2]:
+        prompt = encode_prompt(policy.tokenizer, Prompt(tuple(row["prompt"]), row["prefill"]))
+        for place, way in ((int(np.argmax(row["rewards"])), 1), (int(np.argmin(row["rewards"])), -1)):
+            found.append(Probe(prompt, row["replies"][place], way))
     return [one for one in found if len(one.prompt) + len(one.reply) <= policy.window]
 
 

@@ -29,6 +29,10 @@ OF_SFT, OF_DPO = ("share_prompts", "packing"), ("beta", "sft_weight")
 # Preference training: the rate of the RPS experiments, one pass; `mini` and its own rate, see docs/training.md.
 DPO: dict[str, Any] = {"learning_rate": 1e-5, "epochs": 1, "batch_size": 16}
 MINI_DPO: dict[str, Any] = {**MINI, "learning_rate": 1e-4, "micro_batch_size": 4}
+# A policy gradient: one pass over the groups of a search, steps of 128 replies.
+GRPO: dict[str, Any] = {"learning_rate": 1e-5, "epochs": 1, "batch_size": 128, "micro_batch_size": 8, "warmup": 0.0}
+MINI_GRPO: dict[str, Any] = {**MINI, "learning_rate": 5e-4, "batch_size": 128, "micro_batch_size": 32, "warmup": 0.0}
+USUAL = {"sft": ({}, MINI), "dpo": (DPO, MINI_DPO), "grpo": (GRPO, MINI_GRPO)}  # of any model, of `mini`
 
 
 class TrainingError(SoarError):
@@ -39,7 +43,8 @@ class TrainingConfig(Options):
     """Options of `soar.train`. Defaults: SOAR (ICML 2025), appendix; those of `mini` are its own.
 
     Attributes:
-        method: how it is learnt: "sft" makes replies likelier, "dpo" the better one of each two.
+        method: how it is learnt: "sft" makes replies likelier, "dpo" the better one of each two, "grpo" those
+            that are better than their group.
         beta: of dpo: how much a margin between two replies counts, and so how soon it is wide enough.
         sft_weight: of dpo: α, the weight of the chosen replies' own loss; 0: none.
         rank: of the LoRA matrices (paper: 256, and 64 for the model of 123 billion parameters); "full": there are none,
@@ -70,7 +75,7 @@ class TrainingConfig(Options):
 
     error: ClassVar[type[SoarError]] = TrainingError
 
-    method: Literal["sft", "dpo"] = "sft"
+    method: Literal["sft", "dpo", "grpo"] = "sft"
     beta: float = Field(0.1, gt=0)
     sft_weight: float = Field(1.0, ge=0)
     rank: Annotated[int, Field(ge=1)] | Literal["full"] = 256
@@ -143,6 +148,5 @@ class TrainingConfig(Options):
         Raises:
             TrainingError: an option is unknown or out of range.
         """
-        mini, dpo = ModelSpec.of(model).kind == "mini", changes.get("method") == "dpo"
-        usual = (MINI_DPO if mini else DPO) if dpo else MINI if mini else {}
+        usual = USUAL.get(changes.get("method", "sft"), ({}, {}))[ModelSpec.of(model).kind == "mini"]
         return cls.of({**usual, **changes})

@@ -9,6 +9,7 @@ from collections.abc import Hashable, Sequence
 from typing import Any
 
 from soar.core.errors import expect
+from soar.models.adapter import base_source
 from soar.models.base import Prompt
 from soar.models.tokens import encode_reply
 from soar.training.config import TrainingError
@@ -17,8 +18,13 @@ COLUMNS = ("prompt", "prefill", "completion", "prompt_set")
 COLUMNS_OF: dict[str, tuple[str, ...]] = {
     "rows": COLUMNS,
     "pairs": ("prompt", "prefill", "chosen", "rejected", "prompt_set"),
+    "groups": ("prompt", "prefill", "replies", "rewards", "temperature", "model", "adapter", "prompt_set"),
 }
-MAKERS = {"rows": "soar.hindsight.make_dataset", "pairs": "soar.hindsight.make_pairs"}
+MAKERS = {
+    "rows": "soar.hindsight.make_dataset",
+    "pairs": "soar.hindsight.make_pairs",
+    "groups": "soar.hindsight.make_groups",
+}
 GROUPED = 64  # micro-batches whose rows are sorted by length together
 
 
@@ -46,6 +52,17 @@ def check_apart(learnt: Any, other: Any, name: str) -> None:
         )
         shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
         raise TrainingError(f"{name} rows are of tasks that are learnt from ({shown}): take others")
+
+
+def check_drawn_by(groups: Any, model: str, adapter: str | None) -> None:
+    """Raise TrainingError unless all groups were drawn by this model with this adapter (None: without any)."""
+    drawn = set(zip(groups["model"], groups["adapter"], strict=True))
+    if any(base_source(one) != base_source(model) or name != adapter for one, name in drawn):
+        by = ", ".join(sorted(f"{one} with {name or 'no adapter'}" for one, name in drawn))
+        raise TrainingError(
+            f"groups are learnt by what drew them ({by}); this training starts from {model} with "
+            f"{adapter or 'no adapter'}: search with that, or give continue_from"
+        )
 
 
 def fingerprint(dataset: Any, kind: str = "rows") -> str:

@@ -18,7 +18,7 @@ from soar.core.hints import install
 from soar.core.process import available_cores, start_child
 from soar.models.adapter import Adapter, base_source
 from soar.training.config import TrainingConfig, TrainingError
-from soar.training.encoding import check_apart, check_rows, fingerprint
+from soar.training.encoding import check_apart, check_drawn_by, check_rows, fingerprint
 from soar.training.folder import CURVE, HELD_OUT, LOG, RETAIN, ROWS, begin, finished, name_of, tidy
 from soar.training.methods import method_of
 from soar.training.verdict import conclude
@@ -103,6 +103,8 @@ def train_iter(
             f"adapter {start.name} holds {'whole weights' if start.full else 'LoRA matrices'}: go on from it with "
             f"rank {'full' if start.full else 'of these'}, or train from the base model"
         )
+    if kind == "groups":
+        check_drawn_by(dataset, model, start and start.name)
     options = config.model_dump(mode="json", exclude=UNTOUCHED)
     made_of = {
         "model": model, "rows": len(dataset), "dataset": fingerprint(dataset, kind), "options": options,

@@ -11,6 +11,7 @@ from soar.models.adapter import Adapter
 from soar.training.verdict import lines, read
 
 Event = dict[str, Any]
+COUNTED = {"rows": "rows", "pairs": "pairs", "groups": "replies"}  # what is counted of each kind of signal
 
 
 def describe(event: Event) -> str:
@@ -32,7 +33,7 @@ def summary(adapter: Adapter) -> str:
     speed = f"{f['tokens']:,} tokens in {format_seconds(f['seconds'])}: {f['tokens_per_second']:,.0f} tokens/s"
     checked = read(adapter)
     checks = "".join(f"\n{line}" for line in lines(checked)) if checked else ""
-    count = f"{f['rows']} {f.get('consumes', 'rows')}"
+    count = f"{f['rows']} {COUNTED[f.get('consumes', 'rows')]}"
     return (
         f"adapter {adapter.name} in {adapter.path}\n"
         f"{count}{left_out}; {f['steps']} steps, loss {f['first_loss']:.3f} → {f['last_loss']:.3f}\n"

@@ -8,7 +8,8 @@ from soar.training.methods.base import Method
 def method_of(name: str) -> Method:
     """Return the method with this name, one of those that `TrainingConfig.method` knows."""
     from soar.training.methods.dpo import Dpo
+    from soar.training.methods.grpo import Grpo
     from soar.training.methods.sft import Sft
 
-    methods: dict[str, type[Method]] = {"sft": Sft, "dpo": Dpo}
+    methods: dict[str, type[Method]] = {"sft": Sft, "dpo": Dpo, "grpo": Grpo}
     return methods[name]()
