@@ -110,11 +110,11 @@ def _check(source: Source) -> None:
 
 
 def _group(task: Task, renderers: Renderers, reward: OwnReward, per_task: int, seed: int) -> dict[str, Any] | None:
-    found = [one for one in samples_of(task, renderers.sources) if one[1].token_ids]
-    if not found:
+    every = [one for one in samples_of(task, renderers.sources) if one[1].token_ids]
+    if not every:
         return None
-    index, last = found[-1]  # of several rounds the latest: one policy drew a group
-    found = [one for i, one in found if (i, one.iteration, one.adapter) == (index, last.iteration, last.adapter)]
+    index, last = every[-1]  # of several rounds the latest: one policy drew a group
+    found = [one for i, one in every if (i, one.iteration, one.adapter) == (index, last.iteration, last.adapter)]
     order = keyed_rng(seed, task.content_hash, "groups").permutation(len(found))[:per_task]
     renderer = renderers.of(index, last)
     rendered = renderer.render(task)

@@ -159,6 +159,8 @@ def _steps(
     refuse_leaks(others, sets)
     how = training or TrainingConfig.for_model(model, seed=config.seed)
     how.check_model(model)
+    if how.method != "sft":
+        raise LoopError(f"the loop learns from rows, method sft: train with {how.method} between searches of your own")
     folder = LoopFolder(place.absolute())
     folder.claim(model, config, sets, how.model_dump(mode="json"), list(map(str, others)))
     with ExitStack() as stack:

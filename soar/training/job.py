@@ -104,7 +104,7 @@ def train_iter(
             f"rank {'full' if start.full else 'of these'}, or train from the base model"
         )
     if kind == "groups":
-        check_drawn_by(dataset, model, start and start.name)
+        check_drawn_by(dataset, model, None if start is None else start.name)
     options = config.model_dump(mode="json", exclude=UNTOUCHED)
     made_of = {
         "model": model, "rows": len(dataset), "dataset": fingerprint(dataset, kind), "options": options,

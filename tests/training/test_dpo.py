@@ -20,7 +20,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from transformers import AutoTokenizer
 from trl import DPOConfig, DPOTrainer
+from typer.testing import CliRunner
 
+from soar.cli.main import app
 from soar.models.adapter import Adapter
 from soar.models.mini import WEIGHTS
 from soar.training.branches import Group, reply_logprobs
@@ -165,6 +167,19 @@ def test_killed_it_ends_in_the_same_weights(staged: Path, tmp_path: Path) -> Non
     assert list(marks.glob("checkpoint-*/complete")) and not (tmp_path / "killed" / "soar.json").exists()
     subprocess.run(script, check=True, env=dict(os.environ))
     assert (tmp_path / "killed" / WEIGHTS_FILE).read_bytes() == (staged / "stage-1" / WEIGHTS_FILE).read_bytes()
+
+
+def test_the_command_trains_stages(staged: Path, tmp_path: Path) -> None:
+    """In the folder of a training that is done, with the same options: it is returned at once."""
+    for number, name in enumerate(("easy", "hard")):
+        pairs(8, seed=number).save_to_disk(tmp_path / name)
+    flags = [part for name, value in OPTIONS.items() for part in (f"--{name.replace('_', '-')}", str(value))]
+    command = ["train", str(tmp_path / "easy"), str(tmp_path / "hard"), "--output", str(staged), *flags]
+    done = CliRunner().invoke(app, [*command, "--schedule", "eps"])
+    assert done.exit_code == 0 and done.output.count("8 pairs; 4 steps") == 2 and "eps-stage-2" in done.output
+    assert done.output.count("trainer and server agree within") == 2
+    with pytest.raises(TrainingError, match="say with --schedule rps or eps"):
+        raise CliRunner().invoke(app, command).exception  # type: ignore[misc]
 
 
 def test_what_cannot_be_trained_is_refused(tmp_path: Path) -> None:

@@ -4,25 +4,28 @@ from __future__ import annotations
 
 import json
 import math
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from datasets import Dataset
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from transformers import AutoTokenizer
 from trl import GRPOConfig, GRPOTrainer
 
+from soar.models.adapter import Adapter
 from soar.models.base import Prompt
 from soar.models.mini import WEIGHTS
 from soar.models.tokens import encode_prompt, encode_reply
 from soar.training.branches import IGNORED, Group, lay_out, token_logprobs
 from soar.training.config import TrainingConfig, TrainingError
-from soar.training.job import train
+from soar.training.job import train, train_iter
 from soar.training.methods.base import Policy
 from soar.training.policy_gradient import encode_groups, policy_loss
+from soar.training.progress import summary
 from tests.training.support import generated_rows
 
 CONFIG = TrainingConfig.for_model(
@@ -69,6 +72,7 @@ def test_a_group_of_equal_rewards_teaches_nothing(tokenizer: Any, tmp_path: Path
 
 
 @given(st.lists(st.lists(st.sampled_from([0.0, 0.25, 1.0]), min_size=2, max_size=8), min_size=1, max_size=3))
+@settings(max_examples=20, deadline=None)
 def test_advantages_of_a_group_sum_to_nothing(rewards: list[list[float]]) -> None:
     tokenizer = AutoTokenizer.from_pretrained(WEIGHTS)
     if all(len(set(one)) == 1 for one in rewards):
@@ -108,6 +112,7 @@ def test_loss_and_gradient_are_those_of_trl(tokenizer: Any, tmp_path: Path) -> N
     ours = policy_loss(now, drawn, advantages, penalty=0.0)[counted].sum() / counted.sum()
     ours.backward()
     found = gradients(policy.network)
+    oracle.current_gradient_accumulation_steps = 1
     theirs = oracle._compute_loss(policy.network, trl_batch(part.group, drawn, batch.branch[:, 1:], counted, part))
     theirs.backward()
     wanted = gradients(policy.network)
@@ -136,18 +141,35 @@ def trl_batch(group: Group, drawn: torch.Tensor, branch: torch.Tensor, counted: 
     }  # fmt: skip
 
 
-def test_what_has_more_reward_becomes_likelier(tokenizer: Any, tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def trained(tokenizer: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[Dataset, Adapter]:
     data = groups(tokenizer, [[1.0, 0.0, 0.0, 0.0], [0.0, 0.0, 1.0, 0.5], [1.0] * 4])
-    adapter = train(data, "mini", tmp_path / "grpo", CONFIG)
+    return data, train(data, "mini", tmp_path_factory.mktemp("grpo") / "adapter", CONFIG)
+
+
+def test_what_has_more_reward_becomes_likelier(trained: tuple[Dataset, Adapter], tmp_path: Path) -> None:
+    data, adapter = trained
     found = json.loads((adapter.path / "checks.json").read_text())
     assert found["replies"]["count"] == 4 and found["replies"]["right_way"] == 1.0
     assert found["agreement"]["token_max"] <= 1e-3  # log-probabilities at temperature 1, on both sides
     assert adapter.name.startswith("grpo-") and adapter.figures["groups_equal"] == 1 and adapter.figures["rows"] == 8
+    assert "8 replies; 3 steps" in summary(adapter)
     # What is learnt next was drawn by something else.
     with pytest.raises(
-        TrainingError, match=r"drew them \(mini with no adapter\); this training starts from mini with grpo-"
+        TrainingError, match=r"drew them \(mini with no adapter\); this training starts from mini with grpo"
     ):
         train(data, "mini", tmp_path / "next", CONFIG, continue_from=adapter)
+
+
+def test_killed_it_ends_in_the_same_weights(trained: tuple[Dataset, Adapter], tmp_path: Path) -> None:
+    data, whole = trained
+    config = CONFIG.model_copy(update={"checkpoint_seconds": 0})
+    with closing(train_iter(data, "mini", tmp_path, config)) as events:  # closing it kills the process
+        next(event for event in events if event.get("step") == 3)
+    assert list((tmp_path / "checkpoints").glob("checkpoint-*/complete")) and not (tmp_path / "soar.json").exists()
+    killed = train(data, "mini", tmp_path, config)
+    weights = "adapter_model.safetensors"
+    assert (killed.path / weights).read_bytes() == (whole.path / weights).read_bytes() and killed.name == whole.name
 
 
 def test_the_prompt_is_that_of_the_search(tokenizer: Any) -> None:

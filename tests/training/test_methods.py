@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+import soar
+from soar.core.errors import SoarError
 from soar.models.adapter import RECORD
 from soar.training.config import LATER, TrainingConfig, TrainingError
 from soar.training.folder import PLAN, finished, name_of
@@ -35,3 +37,10 @@ def test_options_that_came_later_leave_no_trace_where_they_are_not_used(tmp_path
 def test_an_unknown_method_is_named() -> None:
     with pytest.raises(TrainingError, match=r"method: Input should be .*'sft'.*not 'stf'"):
         TrainingConfig.for_model("mini", method="stf")
+
+
+def test_the_loop_refuses_what_it_does_not_make_before_it_searches(tmp_path: Path) -> None:
+    config = TrainingConfig.for_model("mini", method="dpo")
+    with pytest.raises(SoarError, match="the loop learns from rows, method sft"):
+        soar.iterate(soar.load_tasks("arc-agi-1/training")[:1], "mini", run=tmp_path / "run", training=config)
+    assert not list(tmp_path.iterdir())
