@@ -16,7 +16,8 @@ from soar.hindsight.relabel import Renderers
 from soar.hindsight.scan import Source
 from soar.models.base import LanguageModel
 from soar.programs.program import Attempt
-from soar.tasks.task import Task, pixel_accuracy
+from soar.tasks.task import Task
+from soar.tasks.values import pixel_accuracy
 
 if TYPE_CHECKING:
     from datasets import Dataset
