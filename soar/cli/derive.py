@@ -111,7 +111,8 @@ def _default(field: FieldInfo) -> str:
 def _metavar(field: FieldInfo) -> str | None:
     """The names that an option takes, where it takes names."""
     names = re.findall(r"Literal\[([^\]]*)\]", str(field.annotation))
-    return "|".join(name.strip("' ") for one in names for name in one.split(",")) or None
+    numbers = ["<int>"] if names and re.search(r"\bint\b", str(field.annotation)) else []
+    return "|".join([*numbers, *(name.strip("' ") for one in names for name in one.split(","))]) or None
 
 
 def _tree(options: dict[str, Any]) -> dict[str, Any]:

@@ -40,7 +40,6 @@ def train(
         Path | None,
         typer.Option(help="Rows of the base model's own replies to other tasks (soar dataset RUN --kind replies)."),
     ] = None,
-    retain_weight: Annotated[float | None, typer.Option(help="Of what --retain holds on to.")] = None,
     held_out: Annotated[
         Path | None, typer.Option(help="Rows of other tasks, measured before and after, never learnt from.")
     ] = None,
