@@ -38,7 +38,7 @@ def conclude(folder: Path, model: str, start: Path | None) -> None:
         return
     probes, trainer, precision = found.pop("probes"), found.pop("trainer"), found["precision"]
     kind, _ = ModelSpec.of(model)
-    served = {"before": _ask(model, start, probes), "after": _ask(model, folder, probes)} if kind in SERVERS else None
+    served = _ask(model, start, folder, probes) if kind in SERVERS else None
     ways = [one["wanted"] for one in probes]
     said = {
         "precision": precision,
@@ -125,15 +125,18 @@ def _place(name: str) -> tuple[int, str]:
     return int(number[1]) if number else -1, name.rpartition(".")[2]
 
 
-def _ask(model: str, adapter: Path | None, probes: Sequence[dict[str, Any]]) -> Logprobs:
-    """Return the log-probability of each token of each reply, by the process that serves this model."""
+def _ask(model: str, start: Path | None, end: Path, probes: Sequence[dict[str, Any]]) -> dict[str, Logprobs]:
+    """Return the log-probability of each token of each reply, by the process that serves the model."""
     target, source = SERVERS[ModelSpec.of(model).kind]
-    arguments = {source: base_source(model), "adapter": None if adapter is None else str(adapter)}
+    arguments = {source: base_source(model), "adapter": None if start is None else str(start)}
     worker = Worker(target, arguments, available_cores())
     try:
-        return [worker.call("reply_logprobs", one["prompt"], one["reply"]) for one in probes]
+        before = [worker.call("reply_logprobs", one["prompt"], one["reply"]) for one in probes]
+        worker.call("load", str(end))
+        after = [worker.call("reply_logprobs", one["prompt"], one["reply"]) for one in probes]
     finally:
         worker.close()
+    return {"before": before, "after": after}
 
 
 def _replies(asked: dict[str, Logprobs], ways: Sequence[int]) -> dict[str, Any]:
