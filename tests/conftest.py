@@ -11,6 +11,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import psutil
 import pytest
 
@@ -18,6 +19,10 @@ import soar
 from soar.models.mini import MiniModel
 from soar.models.scripted import ScriptedModel
 from tests.search_support import TASKS, script
+
+
+hypothesis.settings.register_profile("soar", deadline=None)  # timings are never asserted
+hypothesis.settings.load_profile("soar")
 
 
 @pytest.fixture(scope="session", autouse=True)
