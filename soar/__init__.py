@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from soar.evolution.plan import PromptTooLongError
     from soar.evolution.result import SearchResult
     from soar.evolution.results import SearchResults, load_run
+    from soar.evolution.scores.api import evolve
+    from soar.evolution.scores.config import EvolveConfig
+    from soar.evolution.scores.result import EvolveResult
+    from soar.evolution.scores.task import EvaluatorTask, ScoreTask
     from soar.evolution.snapshot import Snapshot
     from soar.evolution.stopping import Cost, Programs, Seconds, StopFile, Stopper, Tokens
     from soar.hindsight import HindsightReport, make_dataset, make_groups, make_pairs, make_replies
@@ -48,6 +52,9 @@ __all__ = [
     "ConfigError",
     "Cost",
     "Evaluation",
+    "EvaluatorTask",
+    "EvolveConfig",
+    "EvolveResult",
     "Example",
     "HindsightReport",
     "LanguageModel",
@@ -59,6 +66,7 @@ __all__ = [
     "PromptTooLongError",
     "Report",
     "Score",
+    "ScoreTask",
     "ScriptedModel",
     "SearchConfig",
     "SearchResult",
@@ -80,6 +88,7 @@ __all__ = [
     "compare",
     "drop_overlap",
     "evaluate",
+    "evolve",
     "find_task",
     "iterate",
     "iterate_iter",
@@ -123,6 +132,10 @@ _HOMES = {
         "check_selector",
     ],
     "soar.evolution.plan": ["PromptTooLongError"],
+    "soar.evolution.scores.api": ["evolve"],
+    "soar.evolution.scores.config": ["EvolveConfig"],
+    "soar.evolution.scores.result": ["EvolveResult"],
+    "soar.evolution.scores.task": ["EvaluatorTask", "ScoreTask"],
     "soar.evolution.snapshot": ["Snapshot"],
     "soar.evolution.result": ["SearchResult"],
     "soar.evolution.results": ["SearchResults", "load_run"],

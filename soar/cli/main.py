@@ -18,6 +18,7 @@ from soar.core.errors import SoarError
 # Loaded when they are asked for: options come out of configurations, and these take time to import.
 COMMANDS = {
     "search": "soar.cli.search:search",
+    "evolve": "soar.cli.evolve:evolve",
     "tasks": "soar.cli.show:list_tasks",
     "show": "soar.cli.show:show",
     "report": "soar.cli.report:report",

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import functools
 import json
-import operator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -15,10 +13,10 @@ from soar.cli.config_file import HELP as CONFIG
 from soar.cli.config_file import with_file
 from soar.cli.derive import takes
 from soar.cli.naming import MODELS, SETS, SETTINGS, each, find_tasks, is_task
+from soar.cli.stoppers import stopper_of
 from soar.evolution.config import SearchConfig
 
 if TYPE_CHECKING:
-    from soar.evolution.stopping import Stopper
     from soar.tasks.task import Task
 
 
@@ -80,7 +78,7 @@ def search(
     if limit is not None and not is_task(found):
         found = found[:limit]  # type: ignore[index]
     options = with_file(config, options, SearchConfig.model_fields)
-    stop = _stopper(stop_programs, stop_tokens, stop_cost, stop_seconds, stop_file)
+    stop = stopper_of(stop_programs, stop_tokens, stop_cost, stop_seconds, stop_file)
     kept = f"what was found is in {run}: the same command goes on from there" if run else "no --run was given"
     try:
         with ExitStack() as stack:
@@ -106,19 +104,3 @@ def _several(names: list[str]) -> list[Task]:
     """The tasks of several names, each once."""
     found = [task for name in names for task in each(find_tasks(name))]
     return list({(task.id, task.content_hash): task for task in found}.values())
-
-
-def _stopper(
-    programs: int | None, tokens: int | None, cost: float | None, seconds: float | None, file: Path | None
-) -> Stopper | None:
-    from soar.evolution.stopping import Cost, Programs, Seconds, StopFile, Tokens
-
-    wanted = [
-        None if programs is None else Programs(programs),
-        None if tokens is None else Tokens(tokens),
-        None if cost is None else Cost(cost),
-        None if seconds is None else Seconds(seconds),
-        None if file is None else StopFile(file),
-    ]
-    given: list[Stopper] = [stopper for stopper in wanted if stopper is not None]
-    return functools.reduce(operator.or_, given) if given else None

@@ -143,8 +143,11 @@ def change_operator(code: Code, rng: np.random.Generator) -> Edit | None:
     nodes = [
         node
         for node in code.nodes(ast.BinOp, ast.Compare)
-        if isinstance(node, ast.BinOp) and type(node.op) in _SIGNS
-        or isinstance(node, ast.Compare) and len(node.ops) == 1 and type(node.ops[0]) in _COMPARED
+        if isinstance(node, ast.BinOp)
+        and type(node.op) in _SIGNS
+        or isinstance(node, ast.Compare)
+        and len(node.ops) == 1
+        and type(node.ops[0]) in _COMPARED
     ]
     if not nodes:
         return None

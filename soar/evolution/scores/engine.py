@@ -45,7 +45,14 @@ class Engine:
         self, task: ScoreTask | EvaluatorTask, config: EvolveConfig, judge: Judge, record: Record,
         client: ModelClient | None, under_way: int, stop: Stopper, watch: Watch,
     ) -> None:  # fmt: skip
-        self.task, self.config, self.judge, self.record, self.stop, self.watch = task, config, judge, record, stop, watch
+        self.task, self.config, self.judge, self.record, self.stop, self.watch = (
+            task,
+            config,
+            judge,
+            record,
+            stop,
+            watch,
+        )
         self.sign = 1.0 if task.direction == "max" else -1.0
         self.population, self.proposer = Population(config), Proposer(task, config, client)
         self.room = asyncio.Semaphore(under_way)

@@ -46,7 +46,13 @@ class FileJudge:
     """
 
     def __init__(
-        self, task: EvaluatorTask, executor: Executor, isolation: Isolation, seconds: float, memory_mb: int, workers: int
+        self,
+        task: EvaluatorTask,
+        executor: Executor,
+        isolation: Isolation,
+        seconds: float,
+        memory_mb: int,
+        workers: int,
     ) -> None:
         self.task, self.executor, self.isolation = task, executor, isolation
         self.settings = {"evaluator": str(task.evaluator.resolve()), "seconds": seconds, "memory_mb": memory_mb}

@@ -64,7 +64,9 @@ class Population:
         """Return a parent. Raises ValueError where the island is empty."""
         members = sorted(self.islands[island].values(), key=lambda one: one.order)
         most = max(len(members) - 1, 1)
-        pool = [PoolMember(str(one.step), (at if at else len(members) == 1) / most, ()) for at, one in enumerate(members)]
+        pool = [
+            PoolMember(str(one.step), (at if at else len(members) == 1) / most, ()) for at, one in enumerate(members)
+        ]
         (chosen,) = self.selectors[island].select(pool, rng)
         return next(one for one in members if str(one.step) == chosen.key)
 

@@ -114,7 +114,8 @@ class Record:
         try:
             held = json.loads(line)
             if "verdict" in held:
-                self.measures[held.pop("step")] = Measure(**held)
+                step = held.pop("step")
+                self.measures[step] = Measure(**held)
             else:
                 self._count(Proposal(**held | {"parents": tuple(held["parents"])}))
         except (ValueError, KeyError, TypeError) as error:
