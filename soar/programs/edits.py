@@ -1,7 +1,7 @@
 """Programs out of replies that change a program: SEARCH/REPLACE blocks, or the whole program anew. Read strictly.
 
-A reply that asks for what cannot be done, in one block of many, changes nothing: half of an edit is another program than
-the one that was meant. Why it failed can be shown to the model.
+A reply that asks for what cannot be done, in one block of many, changes nothing: half of an edit is another program
+than the one that was meant. Why it failed can be shown to the model.
 """
 
 from __future__ import annotations

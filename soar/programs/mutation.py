@@ -1,4 +1,4 @@
-"""Changes to programs that need no model: constants, calls, operators, statements, subtrees. Deterministic by generator.
+"""Changes to programs that need no model: constants, calls, operators, statements, subtrees. Keyed by a generator.
 
 The baseline that a model has to beat at equal programs. Subtree mutation and crossover are those of genetic programming
 (Koza 1992); here they work on the text of the program, so that comments and EVOLVE-BLOCK marks stay where they are.
@@ -143,11 +143,8 @@ def change_operator(code: Code, rng: np.random.Generator) -> Edit | None:
     nodes = [
         node
         for node in code.nodes(ast.BinOp, ast.Compare)
-        if isinstance(node, ast.BinOp)
-        and type(node.op) in _SIGNS
-        or isinstance(node, ast.Compare)
-        and len(node.ops) == 1
-        and type(node.ops[0]) in _COMPARED
+        if (isinstance(node, ast.BinOp) and type(node.op) in _SIGNS)
+        or (isinstance(node, ast.Compare) and len(node.ops) == 1 and type(node.ops[0]) in _COMPARED)
     ]
     if not nodes:
         return None
@@ -205,7 +202,7 @@ def shrink(code: Code, rng: np.random.Generator) -> Edit | None:
 
 def delete_statement(code: Code, rng: np.random.Generator) -> Edit | None:
     """A statement less."""
-    found = code.nodes(*_STATEMENTS)
+    found = [one for one in code.nodes(*_STATEMENTS) if not _is_docstring(one)]
     return Edit(_one(found, rng), "pass") if found else None
 
 
@@ -213,6 +210,10 @@ CHANGES: tuple[Change, ...] = (
     change_constant, change_operator, change_call, grow, shrink, delete_statement,
 )  # fmt: skip
 _SHARES = (0.5, 0.1, 0.1, 0.15, 0.1, 0.05)
+
+
+def _is_docstring(node: ast.AST) -> bool:
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
 
 
 def _number(node: ast.Constant, value: float) -> Edit:
@@ -239,7 +240,7 @@ def _unfit(node: ast.AST) -> list[ast.AST]:
             return [node.value]
         case ast.JoinedStr():
             return list(ast.walk(node))
-        case ast.Expr() if isinstance(node.value, ast.Constant):  # a docstring
+        case ast.Expr() if _is_docstring(node):
             return [node.value]
         case ast.FunctionDef():
             return [part for one in (*node.decorator_list, node.returns) if one is not None for part in ast.walk(one)]

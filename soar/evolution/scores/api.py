@@ -41,8 +41,8 @@ def evolve(
 ) -> EvolveResult:
     """Search programs with a better score than the first one.
 
-    Works inside a running event loop too. Killed or interrupted, the same call with the same `run` goes on where it was.
-    Ctrl-C finishes what is under way and returns what there is.
+    Works inside a running event loop too. Killed or interrupted, the same call with the same `run` goes on where it
+    was. Ctrl-C finishes what is under way and returns what there is.
 
     Args:
         task: programs and what scores them.

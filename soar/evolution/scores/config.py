@@ -23,14 +23,16 @@ class EvolveConfig(Options):
 
     Attributes:
         programs: made in all, the first one included; replies without a program count.
-        seed: the same seed gives the same programs with operators that need no model, and with a model that takes seeds.
+        seed: the same seed gives the same programs, without a model and with one that takes seeds.
         islands: populations of their own, in a ring.
         population: programs that an island keeps to choose parents from: the best, one of each score.
         migration: after so many programs the best of each island comes to the next one as well.
-        selector: what picks parents, by their ranks on the island: "rex", "uniform", "best"; or a `Selector` of your own.
+        selector: what picks parents, by their ranks on an island: "rex", "uniform", "best"; or a `Selector` of one's
+            own.
         rex_c: C of REx.
         operators: what makes programs, each as likely: "mutate" and "crossover" need no model; "edit" asks it for
-            SEARCH/REPLACE blocks, "rewrite" for the whole program. None: the first two without a model, the others with.
+            SEARCH/REPLACE blocks, "rewrite" for the whole program. None: the first two without a model,
+            the others with.
         inspirations: other good programs that a model is shown.
         tolerance: by how much the scores of two runs of a program may differ; the worse of them counts.
         target: stop once a score is so good.

@@ -128,7 +128,7 @@ class Engine:
                 self.new += 1
 
     async def _measured(self, source: str, best: Member | None) -> Measure:
-        """Measure a program; twice where it would be better than what was known, since what is best must be so twice."""
+        """Measure a program; twice where it would be the best known: what is best must be so twice."""
         first = await self.judge.measure(source)
         if first.score is None or (best is not None and self.sign * first.score < best.value):
             return first

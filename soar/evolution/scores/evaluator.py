@@ -40,7 +40,7 @@ class FileJudge:
         task: names the file.
         executor: runs the functions of programs with isolation "calls".
         isolation: "calls": what the evaluator imports stands for the program, whose functions run in the sandbox;
-            "process": the program itself is imported, in the fork that scores it. Such a program can fool the evaluator.
+            "process": the program itself is imported, in the fork that scores it, and can fool the evaluator.
         seconds, memory_mb: wall time, and memory of all its processes together, of one evaluation.
         workers: evaluations at once, at most.
     """
@@ -102,7 +102,7 @@ class FileJudge:
             process = self.free.pop() if self.free else await self._start()
             try:
                 answer = await process.ask(job, float(self.settings["seconds"]) + _SLACK_SECONDS)
-            except (OSError, ValueError, asyncio.TimeoutError) as error:
+            except (TimeoutError, OSError, ValueError) as error:
                 why = f"{type(error).__name__}: {error}"
                 record_incident("evaluator replaced", why)
                 self.all.remove(process)

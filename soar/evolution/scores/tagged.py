@@ -1,7 +1,7 @@
 """Arguments and answers as plain data, and back: what lists alone would lose of tuples and arrays.
 
-This file is also put behind programs in the sandbox, so it needs nothing of soar. Types are taken exactly: an object that
-poses as another is refused.
+This file is also put behind programs in the sandbox, so it needs nothing of soar. Types are taken exactly: an object
+that poses as another is refused.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def tag(value: Any) -> Any:
         import numpy as np
 
         array = np.asarray(value)
-        if type(value) is not np.ndarray and not isinstance(value, np.generic) or array.dtype.kind not in _KINDS:
+        if (type(value) is not np.ndarray and not isinstance(value, np.generic)) or array.dtype.kind not in _KINDS:
             raise TypeError(f"an array of {array.dtype} is no plain data")
         items = [tag(item) for item in array.ravel().tolist()]
         return {"a": [array.dtype.str, list(array.shape), items, type(value) is np.ndarray]}

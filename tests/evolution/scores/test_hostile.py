@@ -26,7 +26,8 @@ HOSTILE = {
     "reads the evaluator": """
 import glob, sys
 def solve(x):
-    for name in glob.glob("/tmp/**/evaluator.py", recursive=True) + [getattr(sys.modules.get("evaluator"), "__file__", "")]:
+    own = getattr(sys.modules.get("evaluator"), "__file__", "")
+    for name in [*glob.glob("/tmp/**/evaluator.py", recursive=True), own]:
         if "SECRET" in open(name).read():
             return x * x
     return 50.0
