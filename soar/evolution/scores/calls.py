@@ -18,9 +18,9 @@ from typing import Any
 from soar.evolution.scores import tagged
 from soar.sandbox.encoding import EncodingError, encode
 from soar.sandbox.executor import Executor
-from soar.sandbox.outcome import Outcome
 
 ENTRY = "_soar_call"
+OURS = ("_soar", "_SOAR")  # how names begin that a stand-in has of its own
 LENGTH = struct.Struct(">Q")
 LARGEST = 1 << 26  # bytes of the arguments, or the answer, of a call
 
@@ -41,6 +41,8 @@ def stand_in(source: str, address: Path) -> str | None:
     made = ["from soar.evolution.scores.calls import call as _soar_call", f"_SOAR = {str(address)!r}"]
     for node in body:
         match node:
+            case ast.FunctionDef(name=name) | ast.Assign(targets=[ast.Name(id=name)]) if name.startswith(OURS):
+                continue  # it would change where calls go
             case ast.FunctionDef(name=name) | ast.Assign(targets=[ast.Name(id=name)], value=ast.Lambda()):
                 made.append(f"def {name}(*args, **kwargs):\n    return _soar_call(_SOAR, {name!r}, args, kwargs)")
             case ast.Assign(targets=[ast.Name(id=name)], value=value) if _written_out(value):
@@ -92,17 +94,7 @@ class Callee:
         except EncodingError as error:
             return {"error": f"arguments: {error}"}
         (outcome,) = await self.executor.submit(self.source, [job], ENTRY)
-        return _answered(outcome)
-
-
-def _answered(outcome: Outcome) -> dict[str, Any]:
-    if outcome.status != "ok":
-        return {"error": outcome.describe()}
-    try:
-        tagged.untag(outcome.value)  # a program may answer with anything
-    except (ValueError, TypeError, OverflowError, RecursionError):
-        return {"error": "the program's answer is no plain data"}
-    return {"value": outcome.value}
+        return {"value": outcome.value} if outcome.status == "ok" else {"error": outcome.describe()}
 
 
 def with_entry(source: str) -> str:

@@ -55,6 +55,7 @@ class FileJudge:
         workers: int,
     ) -> None:
         self.task, self.executor, self.isolation = task, executor, isolation
+        self.seconds = seconds
         self.settings = {"evaluator": str(task.evaluator.resolve()), "seconds": seconds, "memory_mb": memory_mb}
         self.folder = Path(tempfile.mkdtemp(prefix="soar-evaluator-"))
         self.free: list[_Process] = []
@@ -101,7 +102,7 @@ class FileJudge:
         for _ in range(_TRIES):
             process = self.free.pop() if self.free else await self._start()
             try:
-                answer = await process.ask(job, float(self.settings["seconds"]) + _SLACK_SECONDS)
+                answer = await process.ask(job, self.seconds + _SLACK_SECONDS)
             except (TimeoutError, OSError, ValueError) as error:
                 why = f"{type(error).__name__}: {error}"
                 record_incident("evaluator replaced", why)

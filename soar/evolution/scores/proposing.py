@@ -47,9 +47,7 @@ class Proposer:
         if operator in ("edit", "rewrite"):
             others = population.others(island, parent.step, self.config.inspirations)
             return Proposal(step, island, operator, (parent.step,)), self._prompt(operator, parent, others)
-        made, parents = mutated(parent.source, rng, self.seen), (parent.step,)
-        if operator == "crossover":
-            made, parents = self._crossed(parent, population.select(island, rng), rng)
+        made, parents = self._changed(operator, parent, island, population, rng)
         why = "" if made is not None else "no change found that gives a new program"
         return Proposal(step, island, operator, parents, made, why), None
 
@@ -71,9 +69,15 @@ class Proposer:
         paid = replace(begun, reply=text, tokens=completion.tokens, cost=reply.cost)
         return replace(paid, failure=made.reason) if isinstance(made, ParseFailure) else replace(paid, source=made)
 
-    def _crossed(self, one: Member, other: Member, rng: np.random.Generator) -> tuple[str | None, tuple[int, ...]]:
-        made = crossed(one.source, other.source, rng, self.seen)
-        return made, (one.step,) if one.step == other.step else (one.step, other.step)
+    def _changed(
+        self, operator: ScoreOperator, parent: Member, island: int, population: Population, rng: np.random.Generator
+    ) -> tuple[str | None, tuple[int, ...]]:
+        """The source that an operator without a model makes, and of what."""
+        if operator == "mutate":
+            return mutated(parent.source, rng, self.seen), (parent.step,)
+        other = population.select(island, rng)
+        made = crossed(parent.source, other.source, rng, self.seen)
+        return made, (parent.step,) if parent.step == other.step else (parent.step, other.step)
 
     def _prompt(self, operator: ScoreOperator, parent: Member | None, others: list[Member]) -> Prompt:
         task = self.task

@@ -54,8 +54,10 @@ def untag(value: Any) -> Any:
         import numpy as np
 
         dtype, shape, items, whole = held
-        if np.dtype(dtype).kind not in _KINDS:
+        kind = np.dtype(dtype).kind
+        if kind not in _KINDS:
             raise ValueError("no tagged array")
-        array = np.array([untag(item) for item in items], dtype).reshape(shape)
+        # Texts are as long as the longest: a forged type could claim any length, and so any memory.
+        array = np.array([untag(item) for item in items], str if kind == "U" else dtype).reshape(shape)
         return array if whole else array[()]
     raise ValueError("no tagged value")

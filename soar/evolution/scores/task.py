@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol, TypeAlias
 
+import numpy as np
+
 from soar.core.errors import SoarError
 from soar.evolution.scores.measure import Measure, read_measure
 from soar.programs.blocks import blocks
@@ -115,7 +117,7 @@ class OutcomeJudge:
         for number, one in enumerate(outcomes):
             if one.status != "ok":
                 verdict = one.status if one.status in ("timeout", "memory") else "failed"
-                return Measure.of_failure(verdict, f"input {number}: {one.describe()}")  # type: ignore[arg-type]
+                return Measure.of_failure(verdict, f"input {number}: {one.describe()}")
         inputs = json.loads(json.dumps(list(self.task.inputs)))  # a copy: the function may change what it is given
         try:
             given = self.task.score(inputs, [one.value for one in outcomes])
@@ -147,8 +149,8 @@ def _code(function: Callable[..., object]) -> str:
         return getattr(function, "__qualname__", type(function).__qualname__)
 
 
-def _plain(given: object) -> object:
+def _plain(given: Any) -> object:
     """Numbers of numpy, which a trusted function may return, as Python's."""
     if isinstance(given, Mapping):
         return {name: _plain(value) for name, value in given.items()}
-    return given.item() if type(given).__module__ == "numpy" and getattr(given, "shape", None) == () else given
+    return given.item() if isinstance(given, np.generic) else given

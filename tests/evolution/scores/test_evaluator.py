@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -95,6 +97,7 @@ def test_what_is_not_plain_data_is_refused() -> None:
     for value in (object(), len, b"x", type("L", (list,), {})([1])):
         with pytest.raises(TypeError, match="plain data"):
             tag(value)
+    assert untag({"a": ["<U500000000", [1], ["x"], True]}).tolist() == ["x"]  # no memory for what is claimed
     for forged in ({"a": ["O", [1], [1], True]}, {"x": 1}, {"f": "1"}, {"l": 3}, {"l": [], "t": []}):
         with pytest.raises(ValueError):
             untag(forged)
@@ -105,6 +108,42 @@ def test_a_stand_in_holds_no_line_of_the_program() -> None:
     text = stand_in(source, Path("a"))
     assert text is not None and "remove" not in text and "secret" not in text and "N = 3" in text and "def f(" in text
     assert stand_in("def f(:", Path("a")) is None
+    forged = stand_in("_SOAR = '/elsewhere'\ndef _soar_call(*a): ...\n", Path("a"))
+    assert forged is not None and "elsewhere" not in forged and "def " not in forged
+
+
+def test_an_evaluator_may_load_the_program_in_a_process_of_its_own(tmp_path: Path) -> None:
+    text = """
+import os, pickle, subprocess, sys
+CODE = "import runpy, pickle, sys; pickle.dump(runpy.run_path(sys.argv[1])['solve'](4.0), open('out', 'wb'))"
+def evaluate(path):
+    subprocess.run([sys.executable, "-c", CODE, path], check=True)
+    with open("out", "rb") as file:
+        return {"score": pickle.load(file)}
+"""
+    (measure,) = measured(task_in(tmp_path, evaluator=text), START)
+    assert measure.score == 5, measure.feedback
+
+
+def test_a_search_that_is_killed_leaves_no_process(tmp_path: Path) -> None:
+    mark = f"mark-{tmp_path.name}-{time.time_ns()}"
+    text = f"""
+import subprocess, sys
+def evaluate(path):
+    subprocess.run([sys.executable, "-c", "import time; time.sleep(600)  # {mark}"], start_new_session=True)
+"""
+    task_in(tmp_path, evaluator=text)
+    (tmp_path / "first.py").write_text(START)
+    command = [sys.executable, "-m", "soar", "evolve", "first.py", "evaluator.py", "--workers", "1"]
+    process, end = subprocess.Popen(command, cwd=tmp_path), time.monotonic() + 60
+    while not left_behind(mark):
+        assert time.monotonic() < end and process.poll() is None
+        time.sleep(0.05)
+    process.kill()
+    process.wait()
+    while left_behind(mark):
+        assert time.monotonic() < end
+        time.sleep(0.05)
 
 
 def left_behind(mark: str) -> list[int]:
