@@ -14,7 +14,7 @@ from soar.evolution.scores.measure import Measure
 from soar.evolution.scores.population import Member, Population
 from soar.evolution.scores.prompts import make_prompt
 from soar.evolution.scores.record import Proposal
-from soar.evolution.scores.task import EvaluatorTask, ScoreTask
+from soar.evolution.scores.task import EvaluatorTask, ScoreTask, hashed
 from soar.models.base import Prompt, Sampling
 from soar.programs.edits import READERS, rewritten
 from soar.programs.mutation import crossed, mutated
@@ -33,13 +33,14 @@ class Proposer:
     def __init__(self, task: ScoreTask | EvaluatorTask, config: EvolveConfig, client: ModelClient | None) -> None:
         self.task, self.config, self.client = task, config, client
         self.operators: tuple[ScoreOperator, ...] = config.operators or (WITH_MODEL if client else WITHOUT_MODEL)
+        self.key = hashed(task.id, task.start)  # not by all that decides scores: a word in a comment is no other search
         self.seen: set[str] = set()
         self.measures: dict[int, Measure] = {}
         self.failures: dict[int, str] = {}
 
     def begin(self, step: int, island: int, population: Population) -> tuple[Proposal, Prompt | None]:
         """Return a proposal; where a model is to be asked, an empty one with the prompt."""
-        rng = keyed_rng(self.config.seed, self.task.version, step)
+        rng = keyed_rng(self.config.seed, self.key, step)
         operator = self.operators[int(rng.integers(len(self.operators)))]
         if not population.islands[island]:
             return Proposal(step, island, "rewrite"), self._prompt("rewrite", None, [])
@@ -57,7 +58,7 @@ class Proposer:
         """Ask the model, and return what its reply makes; None where the search stopped before it was asked."""
         assert self.client is not None
         sampling = Sampling(self.config.temperature, max_tokens=self.config.max_tokens)
-        seed = keyed_seed(self.config.seed, self.task.version, begun.step, "model")
+        seed = keyed_seed(self.config.seed, self.key, begun.step, "model")
         reply = await self.client.ask(prompt, 1, sampling, seed, begun.island, stopped)
         if reply is None:
             return None
