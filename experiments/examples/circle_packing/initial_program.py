@@ -36,6 +36,7 @@ def centres():
     ]
 
 
+# EVOLVE-BLOCK-END
 def radii(points):
     """Radii that grow in turn, each by a share of what its neighbours and the walls leave."""
     walls = np.minimum(points, 1 - points).min(axis=1)
@@ -48,7 +49,6 @@ def radii(points):
     return made
 
 
-# EVOLVE-BLOCK-END
 def run_packing():
     """Return centres (26, 2), radii (26,), and the sum of the radii."""
     points = np.clip(np.array(centres()), 0.0, 1.0)

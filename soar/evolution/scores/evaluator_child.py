@@ -22,6 +22,7 @@ import types
 from pathlib import Path
 from typing import Any, NoReturn
 
+from soar.evolution.scores import calls  # noqa: F401 - stand-ins import it: once here, not in every fork
 from soar.sandbox import confinement, limits
 
 _NAMESPACES = ("user namespace", "pid namespace", "network namespace", "ipc namespace")
