@@ -1,4 +1,4 @@
-"""Write the typed signatures of `soar.search` and `soar.iterate` out of their configurations.
+"""Write the typed signatures of `soar.search`, `soar.evolve` and `soar.iterate` out of their configurations.
 
     python experiments/typed_options.py
 
@@ -17,6 +17,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from soar.core.custom import Custom
 from soar.core.options import Options
 from soar.evolution.config import SearchConfig
+from soar.evolution.scores.config import EvolveConfig
 from soar.loop.config import LoopConfig
 
 SOAR = Path(__file__).resolve().parents[1] / "soar"
@@ -63,7 +64,8 @@ def kind(annotation: Any, option: str) -> str:
 
 def single(annotation: str) -> str:
     """Operators may be given alone."""
-    return f"{annotation.removeprefix('Sequence[').removesuffix(']')} | {annotation}"
+    several = annotation.removesuffix(" | None")
+    return f"{several.removeprefix('Sequence[').removesuffix(']')} | {annotation}"
 
 
 def written(config: type[Options], function: str, name: str, base: str, known: Collection[str] = ()) -> str:
@@ -85,6 +87,7 @@ def modules() -> dict[Path, str]:
     """Return the text of each module, by its file."""
     return {
         SOAR / "evolution" / "typed.py": written(SearchConfig, "soar.search", "SearchOptions", "TypedDict"),
+        SOAR / "evolution" / "scores" / "typed.py": written(EvolveConfig, "soar.evolve", "EvolveOptions", "TypedDict"),
         SOAR / "loop" / "typed.py": written(
             LoopConfig, "soar.iterate", "LoopOptions", "SearchOptions", SearchConfig.model_fields
         ),

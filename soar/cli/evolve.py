@@ -71,7 +71,11 @@ def evolve(
         if model is not None and model_settings is not None:
             settled = open_model(model, model_settings)
             stack.callback(settled.close)
-        result = evolve_task(task, settled, run=run, stop=stop, progress=progress, **options)
+        try:
+            result = evolve_task(task, settled, run=run, stop=stop, progress=progress, **options)
+        except KeyboardInterrupt:
+            typer.secho("soar: interrupted", fg="yellow", err=True)
+            raise typer.Exit(130) from None
     if out is not None and result.best is not None:
         write_whole(out, result.best.source)
     typer.echo(json.dumps(result.to_json()) if as_json else result.summary)

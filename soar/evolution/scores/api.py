@@ -8,7 +8,7 @@ from collections.abc import Callable, Coroutine
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 from soar.core.errors import expect
 from soar.core.manifest import rules_of
@@ -23,6 +23,7 @@ from soar.evolution.scores.population import Member
 from soar.evolution.scores.record import Record
 from soar.evolution.scores.result import EvolveResult, result_of
 from soar.evolution.scores.task import EvaluatorTask, Judge, OutcomeJudge, ScoreTask
+from soar.evolution.scores.typed import EvolveOptions
 from soar.evolution.stopping import Stopper, checked_stopper, on_ctrl_c
 from soar.models import LanguageModel, open_model
 from soar.sandbox import Limits, Sandbox
@@ -37,7 +38,7 @@ def evolve(
     stop: Stopper | None = None,
     executor: Executor | None = None,
     progress: bool | None = None,
-    **config: Any,
+    **config: Unpack[EvolveOptions],
 ) -> EvolveResult:
     """Search programs with a better score than the first one.
 
