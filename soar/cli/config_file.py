@@ -49,10 +49,12 @@ def _of_file(file: Path) -> dict[str, Any]:
 
 
 def _of_run(folder: Path, names: Collection[str]) -> dict[str, Any]:
-    """The options of a loop, or of the last search in a run's folder."""
+    """The options of a loop, of a search on scores, or of the last search in a run's folder."""
     try:
         if (folder / "loop.json").exists():
             options = json.loads((folder / "loop.json").read_text(encoding="utf-8"))
+        elif (folder / "evolve.json").exists():
+            options = json.loads((folder / "evolve.json").read_text(encoding="utf-8"))
         else:
             rounds = json.loads((folder / "config.json").read_text(encoding="utf-8"))
             options = rounds[max(rounds, key=int)]["options"]

@@ -24,6 +24,8 @@ def test_two_files_are_a_search(tmp_path: Path) -> None:
     found = json.loads(done.stdout)
     assert found["programs"] + sum(found["failures"].values()) == 25 and found["best"]["verdict"] == "scored"
     assert (tmp_path / "best.py").read_text() == found["best"]["source"]
+    taken = ["--config", str(tmp_path / "run"), "--run", str(tmp_path / "run")]  # the options of a run
+    assert CliRunner().invoke(app, ["evolve", *files, *taken]).exit_code == 0
     again = CliRunner().invoke(app, ["evolve", *files, *options, "--programs", "26"])
     assert again.exit_code == 0 and "first: best" in again.stdout
 

@@ -112,7 +112,7 @@ async def _evolved(given: _Setting) -> EvolveResult:
     judge: Judge
     if isinstance(task, EvaluatorTask):
         limits = options.evaluator_seconds, options.evaluator_memory_mb
-        judge = FileJudge(task, given.executor, options.isolation, *limits, given.workers)
+        judge = FileJudge(task, given.executor, options.isolation, *limits, given.workers, options.cascade)
     else:
         judge = OutcomeJudge(task, given.executor)
     engine = Engine(

@@ -43,6 +43,8 @@ class EvolveConfig(Options):
         memory_mb: memory limit of a program, in MiB.
         evaluator_seconds: wall time of one call of `evaluate(path)`, with all that it starts.
         evaluator_memory_mb: memory of that call and of all that it starts together, in MiB.
+        cascade: ask `evaluate_stage1(path)` of the evaluator first, and `evaluate` only of programs that score so much
+            there; the others have no score. None: only `evaluate`.
         isolation: "calls": the evaluator imports a stand-in, and the program's functions run in the sandbox; "process":
             it imports the program itself, which can then fool it. For evaluators only.
         workers: processes that run programs; None: one per core.
@@ -72,6 +74,7 @@ class EvolveConfig(Options):
     memory_mb: int = Field(1024, ge=64)
     evaluator_seconds: float = Field(60.0, gt=0)
     evaluator_memory_mb: int = Field(4096, ge=64)
+    cascade: float | None = Field(None, allow_inf_nan=False)
     isolation: Literal["calls", "process"] = "calls"
     workers: int | None = Field(None, ge=1, json_schema_extra=may("change"))
     concurrency: int | None = Field(None, ge=1, le=32, json_schema_extra=may("change"))

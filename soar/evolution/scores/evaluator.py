@@ -16,6 +16,7 @@ from typing import Any, Literal
 from soar.core.errors import SoarError
 from soar.core.incidents import record_incident
 from soar.evolution.scores.calls import Callee, stand_in
+from soar.evolution.scores.evaluator_child import STAGE
 from soar.evolution.scores.measure import Measure, read_measure
 from soar.evolution.scores.task import EvaluatorTask
 from soar.sandbox.executor import Executor
@@ -43,6 +44,7 @@ class FileJudge:
             "process": the program itself is imported, in the fork that scores it, and can fool the evaluator.
         seconds, memory_mb: wall time, and memory of all its processes together, of one evaluation.
         workers: evaluations at once, at most.
+        cascade: what the first stage has to score for the second to be asked; None: there is one stage.
     """
 
     def __init__(
@@ -53,9 +55,10 @@ class FileJudge:
         seconds: float,
         memory_mb: int,
         workers: int,
+        cascade: float | None = None,
     ) -> None:
         self.task, self.executor, self.isolation = task, executor, isolation
-        self.seconds = seconds
+        self.seconds, self.cascade = seconds, cascade
         self.settings = {"evaluator": str(task.evaluator.resolve()), "seconds": seconds, "memory_mb": memory_mb}
         self.folder = Path(tempfile.mkdtemp(prefix="soar-evaluator-"))
         self.free: list[_Process] = []
@@ -80,11 +83,20 @@ class FileJudge:
         job = {"path": str(path), "scratch": str(scratch), "run": run}
         server = await asyncio.start_unix_server(Callee(source, self.executor).serve, address)
         try:
-            answer = await self._ask(job)
+            if self.cascade is not None:
+                first = self._read(await self._ask(job | {"function": STAGE}))
+                sign = 1.0 if self.task.direction == "max" else -1.0
+                if first.score is None:
+                    return first
+                if sign * first.score < sign * self.cascade:
+                    return Measure.of_failure("no score", f"stage 1 gave {first.score!r}; {first.feedback}")
+            return self._read(await self._ask(job | {"function": "evaluate"}))
         finally:
             server.close()
             address.unlink(missing_ok=True)
             shutil.rmtree(scratch, ignore_errors=True)
+
+    def _read(self, answer: dict[str, Any]) -> Measure:
         if "failure" in answer:
             return Measure.of_failure(answer["failure"], str(answer.get("why")))
         return read_measure(answer.get("value"), self.task.metric, str(answer.get("feedback", "")))
@@ -123,6 +135,8 @@ class FileJudge:
         greeting = await process.greeting()
         if "trouble" in greeting:
             raise EvaluatorError(f"{self.task.evaluator}: {greeting['trouble']}")
+        if self.cascade is not None and not greeting.get("stage"):
+            raise EvaluatorError(f"{self.task.evaluator}: cascade needs {STAGE}(path), which it does not define")
         return process
 
 

@@ -25,6 +25,7 @@ from typing import Any, NoReturn
 from soar.evolution.scores import calls  # noqa: F401 - stand-ins import it: once here, not in every fork
 from soar.sandbox import confinement, limits
 
+STAGE = "evaluate_stage1"
 _NAMESPACES = ("user namespace", "pid namespace", "network namespace", "ipc namespace")
 _TICK_SECONDS = 0.05
 _LARGEST = 1 << 20  # bytes of a result
@@ -47,19 +48,19 @@ def main() -> NoReturn:
     limits.adopt_orphans()
     reach: limits.Reach = "namespace" if layers.get("pid namespace") is True else "orphans"
     try:
-        evaluate = _load(Path(settings["evaluator"]))
+        module = _load(Path(settings["evaluator"]))
     except BaseException as error:
         _send(control, {"trouble": _last(error)})
         os._exit(0)
-    _send(control, {"layers": layers})
+    _send(control, {"layers": layers, "stage": callable(getattr(module, STAGE, None))})
     with control.makefile("rb") as jobs:
         for line in jobs:
-            _send(control, _judged(evaluate, json.loads(line), settings, reach))
+            _send(control, _judged(module, json.loads(line), settings, reach))
     os._exit(0)
 
 
 def _load(file: Path) -> Any:
-    """The function `evaluate` of a file."""
+    """A file as a module, which defines `evaluate`."""
     if importlib.util.find_spec("openevolve") is None:
         _lend_result_type()
     sys.path.insert(0, str(file.parent))
@@ -70,7 +71,7 @@ def _load(file: Path) -> Any:
     spec.loader.exec_module(module)
     if not callable(getattr(module, "evaluate", None)):
         raise ValueError("defines no function evaluate(path)")
-    return module.evaluate
+    return module
 
 
 def _lend_result_type() -> None:
@@ -83,13 +84,13 @@ def _lend_result_type() -> None:
     sys.modules["openevolve.evaluation_result"].EvaluationResult = made  # type: ignore[attr-defined]
 
 
-def _judged(evaluate: Any, job: dict[str, Any], settings: dict[str, Any], reach: limits.Reach) -> dict[str, Any]:
+def _judged(module: Any, job: dict[str, Any], settings: dict[str, Any], reach: limits.Reach) -> dict[str, Any]:
     """What came of one evaluation, in a fork."""
     inner, outer = os.pipe()
     pid = os.fork()
     if pid == 0:
         os.close(inner)
-        _evaluate(evaluate, job, settings, outer)
+        _evaluate(module, job, settings, outer)
     os.close(outer)
     try:
         return _watched(inner, settings)
@@ -119,7 +120,7 @@ def _watched(inner: int, settings: dict[str, Any]) -> dict[str, Any]:
     return result if isinstance(result, dict) else {"failure": "failed", "why": "the evaluation gave no result"}
 
 
-def _evaluate(evaluate: Any, job: dict[str, Any], settings: dict[str, Any], outer: int) -> NoReturn:
+def _evaluate(module: Any, job: dict[str, Any], settings: dict[str, Any], outer: int) -> NoReturn:
     """Score a program, and end this process."""
     result: dict[str, Any]
     try:
@@ -134,7 +135,7 @@ def _evaluate(evaluate: Any, job: dict[str, Any], settings: dict[str, Any], oute
         random.seed(job["run"])
         if "numpy" in sys.modules:
             sys.modules["numpy"].random.seed(job["run"])
-        result = _plain(evaluate(job["path"]))
+        result = _plain(getattr(module, job["function"])(job["path"]))
     except MemoryError:
         result = {"failure": "memory", "why": f"used more than {settings['memory_mb']} MiB"}
     except BaseException as error:

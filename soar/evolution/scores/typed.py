@@ -33,6 +33,7 @@ class EvolveOptions(TypedDict, total=False):
     memory_mb: int
     evaluator_seconds: float
     evaluator_memory_mb: int
+    cascade: float | None
     isolation: Literal["calls", "process"]
     workers: int | None
     concurrency: int | None

@@ -18,6 +18,7 @@ from soar.evolution.scores.evaluator import EvaluatorError, FileJudge, Isolation
 from soar.evolution.scores.measure import Measure
 from soar.evolution.scores.tagged import tag, untag
 from soar.evolution.scores.task import EvaluatorTask
+from soar.models.scripted import ScriptedModel
 from soar.sandbox import Limits, Sandbox
 from tests.evolution.scores.support import START, task_in
 
@@ -183,6 +184,27 @@ def evaluate(path):
     assert measure.verdict == "memory"
     text = "def evaluate(path):\n    return len(bytearray(2**31))\n"
     assert measured(task_in(tmp_path, evaluator=text), START, memory_mb=200)[0].verdict == "memory"
+
+
+def test_a_cheap_stage_may_come_first(tmp_path: Path) -> None:
+    text = (
+        LOAD
+        + """
+def evaluate_stage1(path):
+    return {"score": load(path).solve(1), "feedback": "small"}
+def evaluate(path):
+    return load(path).solve(2)
+"""
+    )
+    task = task_in(tmp_path, evaluator=text)
+    model = ScriptedModel(["```python\ndef solve(x):\n    return 100.0 if x == 2 else 0\n```"])
+    options: dict[str, Any] = {"programs": 2, "operators": "rewrite", "workers": 1}
+    result = soar.evolve(task, model, cascade=1.5, **options)
+    assert [one.score for one in result.programs] == [3.0, None]
+    assert result.programs[1].measure.feedback == "stage 1 gave 0.0; small"
+    assert [one.score for one in soar.evolve(task, model, **options).programs] == [3.0, 100.0]
+    with pytest.raises(EvaluatorError, match="cascade needs evaluate_stage1"):
+        soar.evolve(task_in(tmp_path), cascade=1.0, programs=1, workers=1)
 
 
 def test_evaluators_that_cannot_be_used_are_named(tmp_path: Path) -> None:
