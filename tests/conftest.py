@@ -20,7 +20,6 @@ from soar.models.mini import MiniModel
 from soar.models.scripted import ScriptedModel
 from tests.search_support import TASKS, script
 
-
 hypothesis.settings.register_profile("soar", deadline=None)  # timings are never asserted
 hypothesis.settings.load_profile("soar")
 
