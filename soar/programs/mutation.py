@@ -17,6 +17,7 @@ from soar.programs.blocks import Span, blocks, outside, within
 
 TRIES = 16
 LONGEST = 20_000  # characters; what grows beyond is not made
+DEEPEST = 60  # nodes in nodes; what writes them calls itself several times for each
 _SCALES = (0.003, 0.03, 0.3)
 _OPERATORS: tuple[type[ast.operator], ...] = (ast.Add, ast.Sub, ast.Mult, ast.Div)
 _SIGNS = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/"}
@@ -42,9 +43,10 @@ class Code(NamedTuple):
 
     @classmethod
     def of(cls, source: str) -> Code | None:
-        """Read a program; None where it is no Python."""
+        """Read a program; None where it is no Python, or nested so deeply that it cannot be written again."""
         try:
-            return cls(source, ast.parse(source), blocks(source))
+            tree = ast.parse(source)
+            return None if _deeper(tree, DEEPEST) else cls(source, tree, blocks(source))
         except (SyntaxError, ValueError, RecursionError, MemoryError):
             return None
 
@@ -210,6 +212,13 @@ CHANGES: tuple[Change, ...] = (
     change_constant, change_operator, change_call, grow, shrink, delete_statement,
 )  # fmt: skip
 _SHARES = (0.5, 0.1, 0.1, 0.15, 0.1, 0.05)
+
+
+def _deeper(tree: ast.AST, most: int) -> bool:
+    layer = [tree]
+    for _ in range(most):
+        layer = [child for node in layer for child in ast.iter_child_nodes(node)]
+    return bool(layer)
 
 
 def _is_docstring(node: ast.AST) -> bool:

@@ -81,6 +81,14 @@ def test_what_is_no_python_or_holds_nothing_to_change_gives_none() -> None:
     assert applied(code, Edit(place, "1 +")) is None and applied(code, Edit(place, "1" * LONGEST)) is None
 
 
+def test_deep_programs_break_nothing() -> None:
+    for depth in (10, 100, 400, 900, 5000):
+        for text in (" + ".join("x" * depth), "-" * depth + "x", "[" * depth + "]" * depth):
+            source, rng = f"def f(x):\n    return {text}\n", np.random.default_rng(depth)
+            for made in (mutated(source, rng), crossed(source, OTHER, rng), crossed(OTHER, source, rng)):
+                assert made is None or made != source
+
+
 def test_programs_do_not_grow_without_end() -> None:
     source, rng = OTHER, np.random.default_rng(1)
     for _ in range(60):

@@ -45,8 +45,8 @@ def stand_in(source: str, address: Path) -> str | None:
                 continue  # it would change where calls go
             case ast.FunctionDef(name=name) | ast.Assign(targets=[ast.Name(id=name)], value=ast.Lambda()):
                 made.append(f"def {name}(*args, **kwargs):\n    return _soar_call(_SOAR, {name!r}, args, kwargs)")
-            case ast.Assign(targets=[ast.Name(id=name)], value=value) if _written_out(value):
-                made.append(f"{name} = {ast.unparse(value)}")
+            case ast.Assign(targets=[ast.Name(id=name)], value=value) if (text := _written_out(value)) is not None:
+                made.append(f"{name} = {text}")
     return "\n".join(made) + "\n"
 
 
@@ -107,9 +107,10 @@ def with_entry(source: str) -> str:
     )
 
 
-def _written_out(value: ast.expr) -> bool:
+def _written_out(value: ast.expr) -> str | None:
+    """The text of a value that is made of literals alone."""
     try:
         ast.literal_eval(value)
+        return ast.unparse(value)
     except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
-        return False
-    return True
+        return None

@@ -109,6 +109,8 @@ def test_a_stand_in_holds_no_line_of_the_program() -> None:
     text = stand_in(source, Path("a"))
     assert text is not None and "remove" not in text and "secret" not in text and "N = 3" in text and "def f(" in text
     assert stand_in("def f(:", Path("a")) is None
+    deep = stand_in("N = " + "[" * 150 + "]" * 150 + "\nM = " + "-" * 900 + "1\ndef f(): ...\n", Path("a"))
+    assert deep is None or "def f(" in deep
     forged = stand_in("_SOAR = '/elsewhere'\ndef _soar_call(*a): ...\n", Path("a"))
     assert forged is not None and "elsewhere" not in forged and "def " not in forged
 
