@@ -50,7 +50,7 @@ def server() -> Iterator[Server]:
 def replies(run: Path) -> list[str]:
     """All replies in an archive."""
     rows = content(run)
-    return [str(row[11]) for row in rows if len(row) == 15]
+    return [str(row[12]) for row in rows if len(row) == 16]
 
 
 def number(reply: str) -> int:
