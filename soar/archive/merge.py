@@ -47,6 +47,7 @@ STEPS = (
         LEFT JOIN main.blob ours_blob ON ours_blob.hash = their_blob.hash""",
     "DROP TABLE shared",
 )
+LACKING = {"operator": OPERATOR}  # what stands for a column that an older archive lacks; NULL for any other
 DECISIONS = "INSERT OR IGNORE INTO main.decision SELECT * FROM other.decision"  # not in the first schema version
 
 
@@ -82,7 +83,7 @@ def absorb(connection: sqlite3.Connection) -> list[tuple[str, str]]:
 def _columns(connection: sqlite3.Connection) -> dict[str, str]:
     """Return the columns to take of each table, but for the ids, which are given anew: what the schema has, all of it.
 
-    A column that an older archive lacks is taken as NULL.
+    For a column that an older archive lacks see `LACKING`.
     """
     names = {}
     for table in ("request", "completion", "outcome"):
@@ -92,10 +93,10 @@ def _columns(connection: sqlite3.Connection) -> dict[str, str]:
         )
         taken = [name for name in ours if name not in ("id", "request_id", "program_id", "blob_id")]
         names[table] = ", ".join(taken)
-        names[f"their_{table}"] = ", ".join(f"other.{table}.{name}" if name in theirs else "NULL" for name in taken)
+        names[f"their_{table}"] = ", ".join(
+            f"other.{table}.{name}" if name in theirs else LACKING.get(name, "NULL") for name in taken
+        )
         if table == "request":
             names["their_request"] = names["their_request"].replace("other.request.", "theirs.")
-            if "operator" not in theirs:
-                names["their_request"] = names["their_request"][: -len("NULL")] + OPERATOR
             names["their_cost"] = "cost" if "cost" in theirs else "NULL"
     return names

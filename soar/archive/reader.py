@@ -70,7 +70,10 @@ class Archive:
                 f"{self.path} has schema version {version}, this soar reads up to {SCHEMA_VERSION}: "
                 "use the soar that made it, or a newer one"
             )
-        # A reader takes an older archive as it is.
+        self._take_columns(version)
+
+    def _take_columns(self, version: int) -> None:
+        """Know what an archive of this version has: a reader takes an older one as it is."""
         self._operator = "operator" if version >= 5 else OPERATOR
         self._request_columns = _REQUEST.replace("operator", self._operator)
         self._details = "token_ids, token_logprobs" if version >= 5 else "NULL, NULL"

@@ -57,7 +57,7 @@ class ArchiveWriter(Archive):
             (version,) = self._connection.execute("PRAGMA user_version").fetchone()
             for old in range(version, SCHEMA_VERSION):
                 self._connection.executescript(f"BEGIN; {MIGRATIONS[old]} PRAGMA user_version = {old + 1}; COMMIT;")
-            self._check_version()
+            self._take_columns(SCHEMA_VERSION)
 
     def record(
         self,
