@@ -66,11 +66,8 @@ class ModelClient:
                 return None
 
     async def _request(self, prompt: Prompt, n: int, sampling: Sampling, seed: int) -> Reply:
-        reply = checked(await self.model.complete(prompt, n, sampling, seed), n, self.model.name)
-        if sampling.details:
-            return reply
-        bare = tuple(replace(one, token_ids=None, token_logprobs=None) for one in reply.completions)
-        return replace(reply, completions=bare)
+        reply = await self.model.complete(prompt, n, sampling, seed)
+        return checked(reply, n, self.model.name, sampling.details)
 
     def missing(self, prompt_sets: Iterable[PromptSet], drawings: Iterable[Sampling]) -> dict[str, str]:
         """Return what a search of these draws does without, and what that means: to be said once, before it begins."""

@@ -9,13 +9,14 @@ from numbers import Integral, Real
 from soar.models.base import Completion, ModelError, Reply
 
 
-def checked(reply: object, n: int, name: str) -> Reply:
+def checked(reply: object, n: int, name: str, details: bool = True) -> Reply:
     """Return a reply as archives can hold it: plain numbers, question marks for the lone surrogates of broken text.
 
     Args:
         reply: what `complete` of the model returned.
         n: completions asked for.
         name: of the model.
+        details: keep ids and log-probabilities of tokens.
 
     Raises:
         ModelError: it is no `Reply` with `n` completions, or holds something of the wrong kind; says what.
@@ -27,7 +28,7 @@ def checked(reply: object, n: int, name: str) -> Reply:
     if len(reply.completions) != n:
         raise ModelError(f"model {name} gave {len(reply.completions)} completions where {n} were asked for")
     cost = None if reply.cost is None else float(reply.cost)
-    return Reply(tuple(map(_storable, reply.completions)), int(reply.prompt_tokens), cost)
+    return Reply(tuple(_storable(one, details) for one in reply.completions), int(reply.prompt_tokens), cost)
 
 
 def _fault(reply: Reply) -> str | None:
@@ -72,13 +73,13 @@ def _is_number(value: object, kind: type) -> bool:
     return isinstance(value, kind) and not isinstance(value, bool) and value >= 0  # type: ignore[operator]
 
 
-def _storable(completion: Completion) -> Completion:
+def _storable(completion: Completion, details: bool) -> Completion:
     """What archives can hold: plain numbers, and question marks for the lone surrogates of a broken reply."""
     return Completion(
         completion.text.encode(errors="replace").decode(),
         int(completion.tokens),
         completion.finish_reason,
         None if completion.logprob is None else float(completion.logprob),
-        None if completion.token_ids is None else tuple(map(int, completion.token_ids)),
-        None if completion.token_logprobs is None else tuple(map(float, completion.token_logprobs)),
+        None if completion.token_ids is None or not details else tuple(map(int, completion.token_ids)),
+        None if completion.token_logprobs is None or not details else tuple(map(float, completion.token_logprobs)),
     )
