@@ -191,15 +191,28 @@ def written(rows: Iterator[dict[str, Any]], schema: Any) -> Dataset:
     return Dataset(MemoryMappedTable.from_file(file), fingerprint=digest.hexdigest())
 
 
+def prompt_type() -> Any:
+    """The type of a column of messages."""
+    import pyarrow as pa
+
+    return pa.list_(pa.struct(fields_of("role", "content")))
+
+
+def fields_of(*names: str) -> list[tuple[str, Any]]:
+    """Columns of text."""
+    import pyarrow as pa
+
+    return [(name, pa.string()) for name in names]
+
+
 def _schema() -> Any:
     import pyarrow as pa
 
     text, number = pa.string(), pa.float64()
-    message = pa.struct([("role", text), ("content", text)])
     return pa.schema(
         [
             ("kind", text), ("task_id", text), ("task_hash", text), ("found_at", text),
-            ("prompt", pa.list_(message)), ("prefill", text), ("completion", text),
+            ("prompt", prompt_type()), ("prefill", text), ("completion", text),
             ("program", text), ("program_hash", text), ("parents", pa.list_(text)),
             ("symmetry", text), ("train_accuracy", number), ("test_accuracy", number), ("parent_accuracy", number),
             ("bin", text), ("model", text), ("adapter", text), ("iteration", pa.int64()), ("prompt_set", text),

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
 from soar.core.seeding import keyed_rng
 from soar.evolution.plan import sampling
-from soar.hindsight.dataset import DatasetError, Run, open_sources, tasks_of, written
-from soar.hindsight.pairs import fields_of, prompt_type, samples_of
+from soar.hindsight.dataset import DatasetError, Run, fields_of, open_sources, prompt_type, tasks_of, written
+from soar.hindsight.pairs import samples_of
 from soar.hindsight.relabel import Renderers
 from soar.hindsight.scan import Source
 from soar.models.base import LanguageModel

@@ -7,7 +7,7 @@ program with other outputs is wrong.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, get_args
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 import numpy as np
 
 from soar.core.seeding import keyed_rng
-from soar.hindsight.dataset import DatasetError, Run, open_sources, tasks_of, written
+from soar.hindsight.dataset import DatasetError, Run, fields_of, open_sources, prompt_type, tasks_of, written
 from soar.hindsight.relabel import Renderers, order_of, relabel, reorder
 from soar.hindsight.report import HindsightReport
 from soar.hindsight.scan import Candidate, Scan, Source
@@ -98,14 +98,24 @@ class PairBuilder:
         samples = list(samples_of(task, self.sources))
         right = sum(attempt.eligible and gives_all(task, attempt) for _, attempt in samples)
         rng = keyed_rng(self.seed, task.content_hash, "pairs", self.source)
-        make = self._of_attempts if self.source == "attempts" else self._of_hindsight
+        if self.source == "hindsight":
+            made = self._of_hindsight(task, candidates, rng)
+        else:
+            drawn = samples if self.weaker is None else samples_of(task, self.weaker)
+            made = self._of_attempts(task, candidates, drawn, rng)
         common = {"kind": self.source, "task_id": task.id, "task_hash": task.content_hash}
-        for pair in make(task, candidates, rng):
+        for pair in made:
             yield common | {"solve_rate": right / max(len(samples), 1)} | pair
 
-    def _of_attempts(self, task: Task, candidates: Sequence[Candidate], rng: np.random.Generator) -> Iterator[Row]:
+    def _of_attempts(
+        self,
+        task: Task,
+        candidates: Sequence[Candidate],
+        drawn: Iterable[tuple[int, Attempt]],
+        rng: np.random.Generator,
+    ) -> Iterator[Row]:
         right = [one for one in candidates if one.solves]
-        wrong = [one for _, one in samples_of(task, self.weaker or self.sources) if _rejectable(task, one)]
+        wrong = [one for _, one in drawn if _rejectable(task, one)]
         order = [right[i] for i in rng.permutation(len(right))]
         seen: set[str] = set()
         for attempt in (wrong[i] for i in rng.permutation(len(wrong))):
@@ -239,20 +249,6 @@ def _replies(task: Task, renderers: Renderers, per_task: int, seed: int) -> Iter
 
 def _written(prompts: PromptSet, prompt: Prompt, attempt: Attempt) -> str:
     return attempt.reply if attempt.program is None else prompts.reply(attempt.program.source, prompt.prefill)
-
-
-def prompt_type() -> Any:
-    """The type of a column of messages."""
-    import pyarrow as pa
-
-    return pa.list_(pa.struct(fields_of("role", "content")))
-
-
-def fields_of(*names: str) -> list[tuple[str, Any]]:
-    """Columns of text."""
-    import pyarrow as pa
-
-    return [(name, pa.string()) for name in names]
 
 
 def _plain() -> Any:

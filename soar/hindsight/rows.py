@@ -228,9 +228,9 @@ class RowBuilder:
 
     def _refine_row(self, task: Task, step: Refinement) -> Row | None:
         index, number = step.place
-        source = self.sources[index]
-        attempt = source.attempt(task, number)
-        parents = [source.archive.find(source.evaluator(task), key) for key in attempt.parents]
+        archive, evaluator = self.sources[index].archive, self.sources[index].evaluator(task)
+        attempt = archive.attempt(evaluator, number)
+        parents = [archive.find(evaluator, key) for key in attempt.parents]
         row = self._row(index, task, attempt, step.child, parents)
         return row and row | {"parent_accuracy": step.parent_accuracy, "bin": step.bin}
 
