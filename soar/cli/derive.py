@@ -10,7 +10,7 @@ import functools
 import inspect
 import re
 import types
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import typer
@@ -110,9 +110,18 @@ def _default(field: FieldInfo) -> str:
 
 def _metavar(field: FieldInfo) -> str | None:
     """The names that an option takes, where it takes names."""
-    names = re.findall(r"Literal\[([^\]]*)\]", str(field.annotation))
-    numbers = ["<int>"] if names and re.search(r"\bint\b", str(field.annotation)) else []
-    return "|".join([*numbers, *(name.strip("' ") for one in names for name in one.split(","))]) or None
+    parts = list(_parts(field.annotation))
+    names = [str(name) for one in parts if get_origin(one) is Literal for name in get_args(one)]
+    return "|".join([*(["<int>"] if int in parts else []), *names]) if names else None
+
+
+def _parts(annotation: Any) -> Iterator[Any]:
+    """What an annotation is put together from: of `tuple[int | Literal["a"], ...]` the int and the literal."""
+    inner = () if get_origin(annotation) is Literal else get_args(annotation)
+    if not inner:
+        yield annotation
+    for one in inner:
+        yield from _parts(one)
 
 
 def _tree(options: dict[str, Any]) -> dict[str, Any]:
