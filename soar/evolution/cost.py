@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from soar.evolution.client import ModelClient
 from soar.evolution.config import SearchConfig
 from soar.evolution.plan import Plan, sampling
-from soar.evolution.task_search import island_budget
+from soar.evolution.sizes import island_budget
 from soar.models.openai.completions import estimated_tokens
 from soar.models.openai.prices import Prices, dollars
 

@@ -3,46 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import NamedTuple
 
-from soar.archive.records import Evaluator, request_key
+from soar.archive.records import Evaluator
 from soar.core.seeding import keyed_rng
 from soar.evolution.flow import Flow, refining_ahead
 from soar.evolution.operators import SAMPLE, Operator, make_operators
 from soar.evolution.prompt_builder import PromptBuilder, RenderedPrompt
 from soar.evolution.requests import Place, Recorded, Requests, SearchContext
 from soar.evolution.rex import PoolMember
+from soar.evolution.sizes import island_budget, request_sizes
 from soar.evolution.solved import SolvedSteps
 from soar.models.base import Prompt, Sampling
-from soar.programs.program import Attempt, Phase
+from soar.programs.program import Attempt
 from soar.prompts.prompt_set import PromptSet
 from soar.tasks.task import Task
 
 SAMPLING_AHEAD = 4  # sampling requests under way for one task
 LATE_SAMPLES, LATE_REFINEMENTS = 8, 4  # one of so many may come late, see `Flow`
-
-
-def request_sizes(
-    begun: Mapping[str, int], iteration: int, phase: Phase, island: int | None, budget: int, size: int
-) -> Iterator[int]:
-    """Yield how many completions each request of an island (or of the sampling phase) asks for, up to the budget.
-
-    All have `size`, but the last may be smaller. Requests that were begun keep the size they had, so a budget that is
-    raised later appends requests and changes none.
-    """
-    asked = step = 0
-    while asked < budget:
-        n = begun.get(request_key(iteration, phase, island, step)) or min(size, budget - asked)
-        yield n
-        asked, step = asked + n, step + 1
-
-
-def island_budget(total: int, islands: int, island: int) -> int:
-    """Return an island's share of `total`: shares differ by at most one."""
-    return total // islands + (island < total % islands)
 
 
 class Done(NamedTuple):

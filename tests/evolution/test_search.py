@@ -24,7 +24,7 @@ from soar.evolution.plan import PromptTooLongError, sampling
 from soar.evolution.progress import Progress
 from soar.evolution.progress_bar import watched
 from soar.evolution.results import load_run
-from soar.evolution.task_search import island_budget, request_sizes
+from soar.evolution.sizes import island_budget, request_sizes
 from soar.models.base import ModelError, Prompt, Reply, Sampling
 from soar.models.scripted import Script, ScriptedModel
 from soar.prompts.prompt_set import load_prompt_set
