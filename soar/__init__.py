@@ -11,6 +11,7 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from soar.archive.reader import Archive
+    from soar.cluster.ray_backend import Ray
     from soar.core.errors import SoarError
     from soar.evaluation import Evaluation, compare, evaluate, plots, summarize, vote_runs
     from soar.evaluation.submission import score_submission, submission
@@ -64,6 +65,7 @@ __all__ = [
     "Program",
     "Programs",
     "PromptTooLongError",
+    "Ray",
     "Report",
     "Score",
     "ScoreTask",
@@ -119,6 +121,7 @@ __all__ = [
 
 _HOMES = {
     "soar.archive.reader": ["Archive"],
+    "soar.cluster.ray_backend": ["Ray"],
     "soar.core.errors": ["SoarError"],
     "soar.evaluation": ["Evaluation", "compare", "evaluate", "summarize", "vote_runs"],
     "soar.evaluation.submission": ["score_submission", "submission"],

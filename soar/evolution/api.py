@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Unpack, overload
 if TYPE_CHECKING:
     from soar.evolution.result import SearchResult
     from soar.evolution.results import SearchResults
+    from soar.evolution.shards import Backend
     from soar.evolution.snapshot import Snapshot
     from soar.evolution.stopping import Stopper
     from soar.evolution.typed import SearchOptions
@@ -29,6 +30,7 @@ def search(
     run: str | Path | None = None,
     stop: Stopper | None = None,
     executor: Executor | None = None,
+    backend: Backend | None = None,
     progress: bool | None = None,
     **config: Unpack[SearchOptions],
 ) -> SearchResult: ...
@@ -41,6 +43,7 @@ def search(  # type: ignore[overload-overlap]
     run: str | Path | None = None,
     stop: Stopper | None = None,
     executor: Executor | None = None,
+    backend: Backend | None = None,
     progress: bool | None = None,
     **config: Unpack[SearchOptions],
 ) -> SearchResult | SearchResults: ...
@@ -53,6 +56,7 @@ def search(
     run: str | Path | None = None,
     stop: Stopper | None = None,
     executor: Executor | None = None,
+    backend: Backend | None = None,
     progress: bool | None = None,
     **config: Unpack[SearchOptions],
 ) -> SearchResults: ...
@@ -65,6 +69,7 @@ def search(
     run: str | Path | None = None,
     stop: Stopper | None = None,
     executor: Executor | None = None,
+    backend: Backend | None = None,
     progress: bool | None = None,
     **config: Unpack[SearchOptions],
 ) -> SearchResults: ...
@@ -76,6 +81,7 @@ def search(
     run: str | Path | None = None,
     stop: Stopper | None = None,
     executor: Executor | None = None,
+    backend: Backend | None = None,
     progress: bool | None = None,
     **config: Unpack[SearchOptions],
 ) -> SearchResult | SearchResults:
@@ -95,6 +101,8 @@ def search(
         stop: when to stop before the budget is spent: `Programs(n)`, `Tokens(n)`, `Cost(dollars)`, `Seconds(n)`,
             `StopFile(path)`, or several joined by `|`. The result's `stopped` says why it did.
         executor: what runs the programs; None: a sandbox of this search's own, see `soar.sandbox`.
+        backend: runs the search in shards, each over some of the tasks, such as `soar.Ray(...)` on a cluster; needs a
+            `run` and the model's name. None: all tasks here, in one.
         progress: show it; None: as True in a terminal or a notebook, elsewhere a line on standard error now and then,
             with True one for each task that is done.
         config: options of `SearchConfig`, such as samples=64, refinements=64, seed=0.
@@ -115,7 +123,9 @@ def search(
     with on_ctrl_c(notify) as ctrl_c:
         stopper = ctrl_c if stop is None else ctrl_c | stop
         with closing(
-            search_iter(given, model, adapter=adapter, run=run, stop=stopper, executor=executor, **config)
+            search_iter(
+                given, model, adapter=adapter, run=run, stop=stopper, executor=executor, backend=backend, **config
+            )
         ) as snapshots:
             for snapshot in watched(snapshots, progress):
                 results = snapshot.results
@@ -131,12 +141,20 @@ def search_iter(
     run: str | Path | None = None,
     stop: Stopper | None = None,
     executor: Executor | None = None,
+    backend: Backend | None = None,
     **config: Unpack[SearchOptions],
 ) -> Generator[Snapshot, None, None]:
     """Search as `search` does and yield snapshots, about twice a second and whenever a task ends.
 
     The last snapshot has the `results`. Closing the iterator ends the search at once; what was recorded stays.
     """
+    if backend is not None:
+        from soar.evolution.config import ConfigError
+        from soar.evolution.shards import search_in_shards
+
+        if executor is not None:
+            raise ConfigError("shards run programs in sandboxes of their own: give executor or backend, not both")
+        return search_in_shards(tasks, model, adapter, run, stop, backend, config)
     from soar.evolution.session import run_session
 
     return run_session(tasks, model, adapter, run, stop, executor, config)

@@ -51,7 +51,7 @@ def run_session(
     config = SearchConfig.of(options)
     _check_model(model)
     expect(executor, Executor | None, "executor", "an object with an async method submit()")
-    wanted = {id: config.tolerant(task) for id, task in _by_id(tasks).items()}
+    wanted = {id: config.tolerant(task) for id, task in by_id(tasks).items()}
     temporary = _TemporaryFolder() if run is None else None
     folder = RunFolder((Path(temporary.path) if temporary else expect_path(run, "run")).absolute())
     with ExitStack() as stack:
@@ -150,7 +150,7 @@ def _load(model: LanguageModel, adapter: str | Path | Adapter | None) -> Adapter
     return trained
 
 
-def _by_id(tasks: object) -> dict[str, Task]:
+def by_id(tasks: object) -> dict[str, Task]:
     given = as_tasks(tasks)
     by_id: dict[str, Task] = {}
     for task in [given] if isinstance(given, Task) else given:

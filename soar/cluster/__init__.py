@@ -1,0 +1,1 @@
+"""The same work on many machines: shards of a search on Ray."""
