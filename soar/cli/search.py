@@ -17,6 +17,7 @@ from soar.cli.stoppers import stopper_of
 from soar.evolution.config import SearchConfig
 
 if TYPE_CHECKING:
+    from soar.tasks.sets import TaskSet
     from soar.tasks.task import Task
 
 
@@ -50,6 +51,24 @@ def search(
     ] = None,
     stop_seconds: Annotated[float | None, typer.Option(help="Stop after so many seconds.")] = None,
     stop_file: Annotated[Path | None, typer.Option(help="Stop once this file is there.")] = None,
+    shard: Annotated[
+        str | None,
+        typer.Option(
+            metavar="I/N",
+            help="Search only the I-th of N slices of the tasks, in RUN/shards/I-of-N; `soar merge` joins them.",
+        ),
+    ] = None,
+    ray: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS|local", help="Search in shards on a Ray cluster: auto, HOST:PORT, or one started here."
+        ),
+    ] = None,
+    shards: Annotated[
+        int | None, typer.Option(help="Of a search on Ray; without it, one for each CPU or GPU asked for.", min=1)
+    ] = None,
+    shard_cpus: Annotated[float, typer.Option(help="That a shard takes on Ray.", min=0.1)] = 1,
+    shard_gpus: Annotated[float, typer.Option(help="That a shard takes on Ray.", min=0)] = 0,
     progress: Annotated[
         bool | None,
         typer.Option(
@@ -78,6 +97,13 @@ def search(
     if limit is not None and not is_task(found):
         found = found[:limit]  # type: ignore[index]
     options = with_file(config, options, SearchConfig.model_fields)
+    if shard is not None:
+        found, run = slice_of(found, shard, run)
+    backend = None
+    if ray is not None:
+        from soar.cluster.ray_backend import Ray
+
+        backend = Ray(ray, shards, shard_cpus, shard_gpus)
     stop = stopper_of(stop_programs, stop_tokens, stop_cost, stop_seconds, stop_file)
     kept = f"what was found is in {run}: the same command goes on from there" if run else "no --run was given"
     try:
@@ -86,8 +112,9 @@ def search(
             if settled is not None:
                 stack.callback(settled.close)
             result = search_tasks(
-                found, model=settled or model, adapter=adapter, run=run, stop=stop, progress=progress, **options
-            )
+                found, model=settled or model, adapter=adapter, run=run, stop=stop, backend=backend,
+                progress=progress, **options,
+            )  # fmt: skip
     except KeyboardInterrupt:
         typer.secho(f"soar: interrupted; {kept}", fg="yellow", err=True)
         raise typer.Exit(130) from None
@@ -98,6 +125,26 @@ def search(
     if result.stopped is not None:
         typer.secho(f"soar: stopped: {result.stopped}; {kept}", fg="yellow", err=True)
         raise typer.Exit(130 if result.stopped == "Ctrl-C" else 0)
+
+
+def slice_of(found: Task | TaskSet, shard: str, run: Path | None) -> tuple[TaskSet, Path]:
+    """Return the tasks of a shard, "3/8", and the folder of its run.
+
+    Raises:
+        typer.BadParameter: there is no such shard, or no run to put it in.
+    """
+    from soar.evolution.shards import place, split
+    from soar.tasks.sets import TaskSet
+
+    number, _, of = shard.partition("/")
+    if not (number.isdecimal() and of.isdecimal() and 1 <= int(number) <= int(of)):
+        raise typer.BadParameter(f"{shard!r} is none: 3/8 is the third of eight", param_hint="--shard")
+    if run is None:
+        raise typer.BadParameter("a shard is a part of a run: give --run", param_hint="--shard")
+    tasks = split({task.id: task for task in each(found)}, int(of))[int(number) - 1]
+    if not tasks:
+        raise typer.BadParameter(f"shard {shard} has no task: there are fewer than {of}", param_hint="--shard")
+    return TaskSet(tasks, f"shard {shard}"), place(run, int(number), int(of))
 
 
 def _several(names: list[str]) -> list[Task]:

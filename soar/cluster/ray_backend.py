@@ -110,13 +110,12 @@ class Ray:
             return
         options: dict[str, Any] = {"log_to_driver": False, "configure_logging": False}
         self._own = self.address == "local"
+        if not self._own:
+            _check_answers(self.address)
         try:
             ray.init(**options, **({"include_dashboard": False} if self._own else {"address": self.address}))
         except (ConnectionError, ValueError, RuntimeError) as error:
-            raise ClusterError(
-                f"no Ray cluster answers at {self.address} ({str(error).splitlines()[0]}): start one with "
-                "`ray start --head`, or give --ray local"
-            ) from None
+            raise _silent(self.address, str(error).splitlines()[0]) from None
 
     def _asked(self) -> str:
         return f"{self.cpus:g} CPUs" + (f" and {self.gpus:g} GPUs" if self.gpus else "")
@@ -150,15 +149,34 @@ class Ray:
         finally:
             token.unlink()
         for (address, _), there in found.items():
-            for what in ("soar", "Python"):
-                if there[what] != here[what]:
-                    raise ClusterError(
-                        f"node {address} has {what} {there[what]}, this machine {here[what]}: install the same on both"
-                    )
-            if not there["sees"]:
-                raise ClusterError(
-                    f"node {address} does not see {run}: give a run folder on storage that all nodes share"
-                )
+            refuse(address, there, here, run)
+
+
+def _check_answers(address: str) -> None:
+    """Raise ClusterError where nothing listens at HOST:PORT, which Ray would try for minutes."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if host and port.isdecimal():
+        try:
+            socket.create_connection((host, int(port)), timeout=5).close()
+        except OSError as error:
+            raise _silent(address, str(error)) from None
+
+
+def _silent(address: str, why: str) -> ClusterError:
+    return ClusterError(
+        f"no Ray cluster answers at {address} ({why}): start one with `ray start --head`, or give --ray local"
+    )
+
+
+def refuse(address: str, there: dict[str, Any], here: dict[str, Any], run: Path) -> None:
+    """Raise ClusterError where a node could not do its part: another soar or Python, or another disk."""
+    for what in ("soar", "Python"):
+        if there[what] != here[what]:
+            raise ClusterError(
+                f"node {address} has {what} {there[what]}, this machine {here[what]}: install the same on both"
+            )
+    if not there["sees"]:
+        raise ClusterError(f"node {address} does not see {run}: give a run folder on storage that all nodes share")
 
 
 def _nodes() -> list[dict[str, Any]]:

@@ -13,13 +13,13 @@ from pathlib import Path
 def whole(target: str | Path) -> Iterator[Path]:
     """Give a path to write a file or a folder at, in a hidden folder beside `target`; at the end it takes its place.
 
-    At an error, or a kill, the target is what it was before, or is not there. The path given has the target's name,
-    since some libraries go by its suffix. A draft that a kill has left is thrown away.
+    Folders above it are made. At an error, or a kill, the target is what it was before, or is not there. The path given
+    has the target's name, since some libraries go by its suffix. A draft that a kill has left is thrown away.
     """
     target = Path(target)
     place = target.with_name(f".{target.name}.new")
     remove(place)
-    place.mkdir()
+    place.mkdir(parents=True)
     try:
         yield place / target.name
         if (place / target.name).is_dir() and target.is_dir():

@@ -87,3 +87,9 @@ def test_what_is_left_of_a_deleted_archive_is_not_applied_to_the_next(tmp_path: 
     with sqlite3.connect(file) as connection:
         tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
     assert "other" not in tables and sqlite3.connect(file).execute("PRAGMA integrity_check").fetchone() == ("ok",)
+
+
+def test_folders_above_are_made(tmp_path: Path) -> None:
+    write_whole(tmp_path / "new" / "newer" / "file.txt", "said")
+    assert (tmp_path / "new" / "newer" / "file.txt").read_text() == "said"
+    assert [one.name for one in (tmp_path / "new" / "newer").iterdir()] == ["file.txt"]

@@ -34,9 +34,7 @@ class Here:
 @given(st.lists(st.integers(0, 5), max_size=20), st.integers(1, 7))
 def test_every_task_is_in_one_shard_and_twins_are_together(contents: list[int], count: int) -> None:
     tasks = {
-        f"t{i}": Task.from_json(
-            f"t{i}", {"train": [{"input": [[one]], "output": [[0]]}], "test": [{"input": [[one]]}]}
-        )
+        f"t{i}": Task.from_json(f"t{i}", {"train": [{"input": [[one]], "output": [[0]]}], "test": [{"input": [[one]]}]})
         for i, one in enumerate(contents)
     }
     shards = split(tasks, count)
