@@ -82,7 +82,8 @@ def main(
 def apart(text: str) -> tuple[str, dict[str, Any]]:
     """Take a setting apart: how to learn, or "base", and options of the search of held-out tasks."""
     items = text.split(",")
-    of_search = dict(item.split("=") for item in items if item.partition("=")[0] in SearchConfig.model_fields)
+    names = SearchConfig.model_fields.keys() - ROWS.keys()  # `simplify` is of both: here it is of the rows
+    of_search = dict(item.split("=") for item in items if item.partition("=")[0] in names)
     of_search.pop("seed", None)
     way = ",".join(item for item in items if item.partition("=")[0] not in of_search)
     return way, {name: read(value) for name, value in of_search.items()}

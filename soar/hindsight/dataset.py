@@ -23,6 +23,7 @@ from soar.hindsight.report import HindsightReport
 from soar.hindsight.rows import BY_VOTE, RowBuilder, RowConfig
 from soar.hindsight.scan import Source, best_known
 from soar.hindsight.selection import REFINEMENTS, SELECTIONS, HindsightSelection, RefinementSelection, Selection
+from soar.hindsight.variants import AUGMENT_BY, AugmentBy
 from soar.models.base import LanguageModel
 from soar.programs.embedding import Embedder, load_embedder
 from soar.sandbox import Sandbox
@@ -47,6 +48,7 @@ def make_dataset(
     refinement: RefinementSelection = "diverse",
     per_task: int = 50,
     augment: int = 0,
+    augment_by: AugmentBy = "even",
     move_inputs: bool = False,
     simplify: bool = False,
     embedder: str | Embedder = "ngrams",
@@ -79,6 +81,9 @@ def make_dataset(
         per_task: most rows of each kind that a task may have (paper: 50).
         augment: rows more for each solution among those for sampling, which show what it gave at other inputs: the
             task's own, turned, mirrored and recoloured, and those of another task, in turn (paper: none). Grids only.
+        augment_by: "even": so many for each solution; "difficulty": in proportion to how rarely the samples of the last
+            round solve the task, twice as many where none does, none where all do (DART-Math's Prop2Diff, Tong et
+            al. 2024).
         move_inputs: show programs that do not solve their task at its inputs turned, mirrored and recoloured, not at
             these themselves (paper: no). Grids only.
         simplify: take out of each program what changes nothing at its task's inputs (paper: no).
@@ -98,11 +103,11 @@ def make_dataset(
         EmbeddingError: the embedder cannot be had.
     """
     chosen_by: Selection | HindsightSelection = value_of(selection, "selection")
-    _check(chosen_by, refinement, per_task, augment, test_time)
+    _check(chosen_by, refinement, augment_by, per_task, augment, test_time)
     if isinstance(embedder, str):
         embedder = load_embedder(embedder)
     choice = RowConfig(
-        chosen_by, refinement, per_task, augment, move_inputs, simplify, embedder, threshold, test_time, seed
+        chosen_by, refinement, per_task, augment, augment_by, move_inputs, simplify, embedder, threshold, test_time, seed
     )
     report = HindsightReport(choice.to_json() | {"iteration": iteration})
     with ExitStack() as stack:
@@ -131,8 +136,14 @@ def tasks_of(sources: Sequence[Source]) -> list[Task]:
     return list(best_known(task for source in sources for task in source.tasks.values()).values())
 
 
-def _check(selection: object, refinement: str, per_task: int, augment: int, test_time: bool) -> None:
-    for name, value, known in (("selection", selection, SELECTIONS), ("refinement", refinement, REFINEMENTS)):
+def _check(
+    selection: object, refinement: str, augment_by: str, per_task: int, augment: int, test_time: bool
+) -> None:
+    words = (
+        ("selection", selection, SELECTIONS), ("refinement", refinement, REFINEMENTS),
+        ("augment_by", augment_by, AUGMENT_BY),
+    )  # fmt: skip
+    for name, value, known in words:
         if name == "selection" and not isinstance(value, (str, type)) and callable(getattr(value, "select", None)):
             continue
         if not isinstance(value, str):

@@ -24,7 +24,7 @@ from soar.hindsight.selection import (
     correct_by_vote,
 )
 from soar.hindsight.simplified import distinct, simplified
-from soar.hindsight.variants import Variant, draw_variants
+from soar.hindsight.variants import AugmentBy, Variant, draw_variants
 from soar.programs.dedup import deduplicate
 from soar.programs.embedding import Embedder
 from soar.programs.parsing.replies import ENTRY_POINT
@@ -45,6 +45,7 @@ class RowConfig:
     refinement: RefinementSelection
     per_task: int
     augment: int
+    augment_by: AugmentBy
     move_inputs: bool
     simplify: bool
     embedder: Embedder
@@ -63,6 +64,10 @@ class RowConfig:
         diverse = self.selection != "correct-only"
         return (self.per_task - self.per_task // 2 if diverse else self.per_task) if self.test_time else 0
 
+    def further(self, solve_rate: float) -> int:
+        """At how many further inputs each solution of a task is shown, whose samples solve it at this rate."""
+        return self.augment if self.augment_by == "even" else round(2 * self.augment * (1 - solve_rate))
+
     def _selection(self) -> str:
         if not isinstance(self.selection, str):
             return label_of(self.selection)
@@ -75,6 +80,7 @@ class RowConfig:
             "refinement": "none" if self.test_time else self.refinement,
             "per_task": self.per_task,
             "augment": self.augment,
+            **({} if self.augment_by == "even" else {"augment_by": self.augment_by}),
             "move_inputs": self.move_inputs,
             "simplify": self.simplify,
             "embedder": self.embedder.name,
@@ -117,7 +123,8 @@ class RowBuilder:
             if candidate.solves or not moving:
                 yield from self._counted(self._sample_row(task, candidate))
         moved = [one for one in chosen if not one.solves] if moving else []
-        yield from self._variants(task, [one for one in chosen if one.solves], moved)
+        further = choice.further(found.solve_rate)
+        yield from self._variants(task, [one for one in chosen if one.solves], further, moved)
         if not choice.test_time:
             for step in self._steps(found, keyed_rng(choice.seed, task.content_hash, "refinement rows")):
                 yield from self._counted(self._refine_row(task, step))
@@ -199,13 +206,15 @@ class RowBuilder:
         attempt = self.sources[index].attempt(task, number)
         return self._row(index, relabel(task, attempt), attempt, candidate, ())
 
-    def _variants(self, task: Task, solutions: Sequence[Candidate], moved: Sequence[Candidate]) -> Iterator[Row]:
+    def _variants(
+        self, task: Task, solutions: Sequence[Candidate], further: int, moved: Sequence[Candidate]
+    ) -> Iterator[Row]:
         """Yield rows that show programs at other inputs; none twice, none where a rule is broken."""
         if self.sandbox is None or not task.is_grid:
             return
         others = [one for one in self.grids if one is not task]
         rng = keyed_rng(self.choice.seed, task.content_hash, "augment", self._last_round())
-        drawn = draw_variants(task, solutions, others, self.choice.augment, rng)
+        drawn = draw_variants(task, solutions, others, further, rng)
         drawn += draw_variants(task, moved, [], 1, rng)
         places = {one.candidate.place for one in drawn}
         attempts = {place: self.sources[place[0]].attempt(task, place[1]) for place in places}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -152,12 +153,14 @@ class Found:
         candidates: distinct eligible programs, best first.
         refinements: distinct successful steps, in the order of their attempts.
         predictions: the heaviest groups of the vote, where they were asked for.
+        solve_rate: share of the last round's samples that solve it.
     """
 
     task: Task
     candidates: list[Candidate]
     refinements: list[Refinement]
     predictions: list[Prediction]
+    solve_rate: float
 
 
 @dataclass(slots=True)
@@ -173,6 +176,8 @@ class Scan:
     report: HindsightReport
     programs: dict[str, Candidate] = field(default_factory=dict)  # by hash
     refinements: dict[tuple[str, ...], Refinement] = field(default_factory=dict)  # by hashes of child and parents
+    samples: Counter[int] = field(default_factory=Counter)  # of the sampling phase, by round
+    solving: Counter[int] = field(default_factory=Counter)  # those of them that solve the task
 
     def run(self, sources: Sequence[Source], groups: int) -> Found:
         """Return what is there; with the `groups` heaviest groups of the vote."""
@@ -187,7 +192,9 @@ class Scan:
         programs = [replace(one, answer=counts_as.get(one.answer, one.answer)) for one in self.programs.values()]
         candidates = sorted(programs, key=lambda one: one.rank)  # of equals the earlier stays first
         self.report.programs += len(candidates)
-        return Found(self.task, candidates, list(self.refinements.values()), predictions)
+        last = max(self.samples, default=0)
+        solve_rate = self.solving[last] / max(1, self.samples[last])
+        return Found(self.task, candidates, list(self.refinements.values()), predictions, solve_rate)
 
     def _eligible(self, sources: Sequence[Source]) -> Iterator[Attempt]:
         """Yield the eligible attempts, taking notes."""
@@ -199,6 +206,7 @@ class Scan:
         shown: dict[str, Candidate] = {}  # by key of an attempt
         for number, attempt in archive.numbered_attempts(config.evaluator(self.task), config.iteration):
             self.report.completions += 1
+            self.samples[config.iteration] += not attempt.parents
             self.report.no_program += attempt.program is None
             self.report.broken_rules.update(attempt.broken_rules)
             if not attempt.eligible:
@@ -209,6 +217,7 @@ class Scan:
                 continue
             candidate = self._candidate(attempt, (index, number))
             shown[attempt.key] = candidate
+            self.solving[config.iteration] += candidate.solves and not attempt.parents
             if attempt.parents:
                 self._refinement(candidate, tuple(shown.get(key) for key in attempt.parents), (index, number))
             yield attempt

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
 
@@ -21,6 +21,9 @@ from soar.programs.rules import Rule, broken_rules
 from soar.sandbox.outcome import Outcome
 from soar.tasks.task import Task
 from soar.tasks.values import canonical_json
+
+AugmentBy: TypeAlias = Literal["even", "difficulty"]
+AUGMENT_BY: tuple[AugmentBy, ...] = get_args(AugmentBy)
 
 
 @dataclass(frozen=True, slots=True)
