@@ -2,12 +2,14 @@
 
     python experiments/recipe.py runs/recipe --domains 1,2,3 --seeds 3 --setting rank=64 --setting augment=40,epochs=2
     python experiments/recipe.py runs/recipe --setting base,temperature=1 --setting rank=32,temperature=1
+    python experiments/recipe.py runs/recipe --setting retain=1
 
 A world is a domain and a seed: a first search of its training tasks, one search of its held-out tasks by the base
 model, and, for each setting, rows, a training from the base model, and a search of the held-out tasks with the draws of
 the base model's. Kill it at any time and give the same command again: it goes on where it was. RUN/results.json has a
 line per world and setting; the table printed has means over worlds, and the differences from the base model with 95%
-bootstrap intervals over tasks and seeds.
+bootstrap intervals over tasks and seeds. retain=W holds the model, with that weight, to its own replies to tasks of
+domain 4, which nothing else is made of.
 """
 
 from __future__ import annotations
@@ -33,6 +35,7 @@ from soar.evaluation import Estimate, Evaluation, differences, evaluate, summari
 from soar.evolution.api import search
 from soar.evolution.config import SearchConfig
 from soar.hindsight import make_dataset
+from soar.hindsight.pairs import make_replies
 from soar.loop.config import LoopConfig
 from soar.models.adapter import Adapter
 from soar.models.mini import MiniModel
@@ -43,6 +46,7 @@ from soar.training.job import train
 BASE = "base"
 ROWS = LoopConfig.for_model("mini", {}).hindsight.rows()
 KS = (1, 8, 32)
+OTHERS = 60  # tasks whose replies are retained
 SHOWN = ("sampled_pass@1", "sampled_pass@8", "mean_solved", "oracle", "unique_outputs")
 
 
@@ -112,12 +116,24 @@ def learn(
         made, counts = make_dataset(place / "first", seed=seed, **options)
         made.save_to_disk(rows)
         (place / text / "report.txt").write_text(f"{counts}\n{time.monotonic() - began:.1f} seconds\n")
-    config = TrainingConfig.for_model(
-        "mini", **{"seed": seed, **{name: read(value) for name, value in changes.items()}}
-    )
-    adapter = train(load_from_disk(rows), "mini", place / text / "adapter", config, progress=False)
+    weight = changes.pop("retain", None)
+    options = {"seed": seed, **{name: read(value) for name, value in changes.items()}}
+    options |= {} if weight is None else {"retain_weight": read(weight)}
+    config = TrainingConfig.for_model("mini", **options)
+    held = None if weight is None else replies(place, seed)
+    adapter = train(load_from_disk(rows), "mini", place / text / "adapter", config, retain=held, progress=False)
     shown = ("rows", "steps", "tokens", "seconds", "first_loss", "last_loss")
     return adapter, {name: adapter.figures[name] for name in shown}
+
+
+def replies(place: Path, seed: int) -> Any:
+    """Return rows of the base model's own replies to tasks of another domain."""
+    rows = place / "replies"
+    if not (rows / "dataset_info.json").exists():
+        other = soar.load_tasks("gym/domain-4/train")[:OTHERS]
+        search(other, "mini", run=place / "other", seed=seed, samples=4, refinements=0, progress=False)
+        make_replies(place / "other", seed=seed).save_to_disk(rows)
+    return load_from_disk(rows)
 
 
 def read(value: str) -> Any:
