@@ -164,6 +164,25 @@ def test_solutions_at_other_inputs_are_right_and_new(run: Path) -> None:
     assert make_dataset(run, augment=4, **options)[0].to_list() == dataset.to_list()
 
 
+def test_solutions_of_hard_tasks_are_shown_at_more_inputs(tmp_path: Path) -> None:
+    right, wrong = "def transform(grid):\n    return grid[::-1]", "def transform(grid):\n    return [[9]]"
+    task = soar.Task.from_json(
+        "flip", {"train": [{"input": [[1], [2]], "output": [[2], [1]]}], "test": [{"input": [[3], [4]], "output": [[4], [3]]}]}
+    )  # fmt: skip
+    made = {}
+    for solving in (1, 2, 4):
+        model = soar.ScriptedModel([*[right] * solving, *[wrong] * (4 - solving)])
+        run = soar.search(task, model, samples=4, refinements=0, run=tmp_path / str(solving), progress=False)
+        assert sum(one.solves_examples for one in run.attempts) == solving
+        options: dict[str, Any] = {"selection": "correct-only", "augment": 6}
+        _, even = make_dataset(tmp_path / str(solving), **options)
+        _, report = make_dataset(tmp_path / str(solving), augment_by="difficulty", **options)
+        assert even.variants + even.unfit == 6
+        made[solving] = report.variants + report.unfit
+        assert report.options["augment_by"] == "difficulty"
+    assert made == {1: 9, 2: 6, 4: 0}  # 2 * 6 * (1 - share of samples that solve it)
+
+
 def test_programs_that_solve_nothing_can_be_shown_at_changed_inputs(run: Path) -> None:
     options: dict[str, Any] = {"per_task": 8, "threshold": 1.0}
     dataset, report = make_dataset(run, move_inputs=True, **options)
@@ -360,6 +379,8 @@ def test_what_cannot_be_is_refused(run: Path, tmp_path: Path) -> None:
         make_dataset(run, refinement="divers")  # type: ignore[arg-type]
     with pytest.raises(DatasetError, match="greedy-diverse or correct-only"):
         make_dataset(run, test_time=True, selection="uniform")
+    with pytest.raises(DatasetError, match="augment_by 'hard'.*even, difficulty"):
+        make_dataset(run, augment=1, augment_by="hard")  # type: ignore[arg-type]
     with pytest.raises(DatasetError, match="augment is at least 0"):
         make_dataset(run, augment=-1)
     with pytest.raises(DatasetError, match="no run"):
