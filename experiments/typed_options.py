@@ -63,7 +63,7 @@ def kind(annotation: Any, option: str) -> str:
 
 
 def single(annotation: str) -> str:
-    """Operators may be given alone."""
+    """Operators and methods may be given alone."""
     several = annotation.removesuffix(" | None")
     return f"{several.removeprefix('Sequence[').removesuffix(']')} | {annotation}"
 
@@ -71,8 +71,7 @@ def single(annotation: str) -> str:
 def written(config: type[Options], function: str, name: str, base: str, known: Collection[str] = ()) -> str:
     """Return the module for a configuration, without the options that `base` has."""
     kinds = {one: kind(field.annotation, one) for one, field in config.model_fields.items() if one not in known}
-    if "operators" in kinds:
-        kinds["operators"] = single(kinds["operators"])
+    kinds |= {one: single(kinds[one]) for one in ("operators", "method") if one in kinds}
     used = sorted(OBJECTS[one] for one in kinds if one in OBJECTS)
     imports = [f"from {module} import {protocol}" for module, protocol in used]
     if base != "TypedDict":

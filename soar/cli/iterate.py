@@ -11,7 +11,7 @@ from soar.cli.config_file import HELP as CONFIG
 from soar.cli.config_file import with_file
 from soar.cli.derive import takes
 from soar.loop.config import LoopConfig
-from soar.training.config import TrainingConfig
+from soar.training.config import OF_METHOD, TrainingConfig
 
 if TYPE_CHECKING:
     from soar.tasks.sets import TaskSet
@@ -88,8 +88,7 @@ def iterate(
     options = with_file(config, options, [*LoopConfig.model_fields, "training"])
     if tasks is None:
         options = {"held_out_every": True, "control": True, **options}
-    learning = {"seed": options.get("seed", 0), **options.pop("training", {})}
-    training = TrainingConfig.for_model(model, **learning)
+    training = _trainings(model, options.pop("training", {}), options)
     searched, aside = _sets(tasks, limit, held_out, held_out_limit)
     try:
         report = run_loop(
@@ -105,6 +104,21 @@ def iterate(
     if report.stopped is not None:
         typer.secho(f"soar: stopped: {report.stopped}; the same command goes on from there", fg="yellow", err=True)
         raise typer.Exit(130 if report.stopped == "Ctrl-C" else 0)
+
+
+def _trainings(model: str, learning: dict[str, Any], options: dict[str, Any]) -> list[TrainingConfig]:
+    """How to train by each method of the loop, or by the one named: options of one method are for that alone."""
+    named = learning.get("method")
+    methods = dict.fromkeys(LoopConfig.for_model(model, options).method) if named is None else (named,)
+    made = []
+    for method in methods:
+        beyond = {name for other, names in OF_METHOD.items() if named is None and other != method for name in names}
+        own = {name: value for name, value in learning.items() if name not in beyond}
+        made.append(TrainingConfig.for_model(model, **{"seed": options.get("seed", 0), **own, "method": method}))
+    for name in (name for names in OF_METHOD.values() for name in names if name in learning):
+        if not any(name in OF_METHOD.get(one.method, ()) for one in made):
+            TrainingConfig.for_model(model, **{**learning, "method": made[0].method})  # says whose option it is
+    return made
 
 
 def _sets(

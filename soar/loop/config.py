@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from soar.core.custom import Custom, name_or
 from soar.core.errors import SoarError, expect
@@ -29,7 +29,18 @@ MINI_ROWS: dict[str, Any] = {
 }  # fmt: skip
 
 
+MethodName = Literal["sft", "dpo", "grpo"]  # of `soar.training.methods`
+RewardName = Literal["solved", "examples", "smooth"]  # of `soar.hindsight.groups`
+REINFORCED: tuple[MethodName, ...] = ("grpo",)  # learn from what the policy itself has drawn
 SelectionName = Literal["correct-only", "uniform", "greedy", "greedy-diverse"]  # of `soar.hindsight.selection`
+
+
+def _split(given: object) -> object:
+    """Names in a text, parted by commas, or in several."""
+    several = [given] if isinstance(given, str) else given
+    if not isinstance(several, (list, tuple)):
+        return given
+    return tuple(part.strip() for one in several for part in (one.split(",") if isinstance(one, str) else [one]))
 
 
 class LoopError(SoarError):
@@ -80,6 +91,11 @@ class LoopConfig(SearchConfig):
         iterations: rounds of search, hindsight and training; a last search follows.
         ttt: test-time rounds on the target tasks.
         held_out_every: search the held-out tasks after every round, not only before the first and after the last.
+        method: how a round learns: "sft" from rows, "dpo" from pairs, "grpo" from groups of samples, which goes on from
+            the adapter that drew them; several, as "sft,grpo": one a round, the last repeats. Test time learns by sft.
+        reward: of grpo: "solved", "examples" (the share solved) or "smooth" (cells), see `soar.make_groups`.
+        retain: trainings hold on to what the base model replies to other, generated tasks (see `soar.train`); None:
+            those by reinforcement (grpo) do.
         control: at last, search the training and held-out tasks with the base model, with as many completions as all
             their searches had: what would have come without learning.
         continued: train each adapter from the one before it, not from the base model (paper: from the base model;
@@ -94,6 +110,9 @@ class LoopConfig(SearchConfig):
     held_out_every: bool = False
     control: bool = Field(False, json_schema_extra=may("change"))  # it changes nothing that is there
     continued: bool = False
+    method: Annotated[tuple[MethodName, ...], BeforeValidator(_split)] = Field(("sft",), min_length=1)
+    reward: RewardName = "solved"
+    retain: bool | None = None
     hindsight: HindsightConfig = Field(default_factory=lambda: HindsightConfig.model_validate({}))
 
     @classmethod
@@ -106,11 +125,37 @@ class LoopConfig(SearchConfig):
         given = options.get("hindsight", {})
         if ModelSpec.of(model).kind == "mini" and isinstance(given, Mapping):
             options = {"continued": True, **options, "hindsight": MINI_ROWS | dict(given)}
-        return cls.of(options)
+        config = cls.of(options)
+        return config if not config.reinforced else cls.of({"min_p": 0.0, **options}).checked()
+
+    @property
+    def reinforced(self) -> bool:
+        """Whether some round learns from what its own search has drawn, all of it."""
+        return any(one in REINFORCED for one in self.method)
+
+    def method_of(self, number: int) -> MethodName:
+        """The method of a round."""
+        return self.method[min(number, len(self.method) - 1)]
+
+    def retains(self, method: MethodName) -> bool:
+        """Whether a training by this method holds on to replies to other tasks."""
+        return method in REINFORCED if self.retain is None else self.retain
+
+    def checked(self) -> Self:
+        """Return the options. Raises LoopError where searches would draw what reinforcement cannot learn from."""
+        wrong = {"min_p": self.min_p > 0, "temperature": self.temperature == 0, "few_shot": self.few_shot is not None,
+                 "samples": self.samples < 2}  # fmt: skip
+        for name in (name for name, one in wrong.items() if one):
+            raise LoopError(
+                f"{name}={getattr(self, name)!r} does not go with method {', '.join(self.method)}, which learns from "
+                "two samples of a task or more, as the model draws them, at a temperature, unfiltered and unaided"
+            )
+        return self
 
     def search(self) -> dict[str, Any]:
         """The options of a search."""
-        own = {"iterations", "ttt", "held_out_every", "control", "continued", "hindsight", "iteration"}
+        own = {"iterations", "ttt", "held_out_every", "control", "continued", "method", "reward", "retain"}
+        own |= {"hindsight", "iteration"}
         return {name: value for name, value in dict(self).items() if name not in own}
 
 
@@ -213,6 +258,11 @@ class LoopFolder:
     def pooled(self) -> Path:
         """Rows and adapter of all rounds together, from which test time begins."""
         return self.path / "pooled"
+
+    @property
+    def retain(self) -> Path:
+        """The run of generated tasks whose replies trainings hold on to."""
+        return self.path / "retain"
 
     def round(self, number: int) -> Path:
         """Rows, adapter and figures of a round."""

@@ -26,7 +26,8 @@ class Round:
         set: "training", "held-out" or "target".
         number: the round.
         evaluation: of the search.
-        learnt: what hindsight made of it (`HindsightReport.to_json`); None where nothing was learnt from it.
+        learnt: what hindsight made of it (`HindsightReport.to_json`, `SignalReport.to_json`); None where nothing was
+            learnt from it.
         minutes: of each stage by its kind: "search", "hindsight", "training".
     """
 
@@ -40,6 +41,11 @@ class Round:
     def rows(self) -> dict[str, int]:
         """Number of rows of each kind that were made of it; empty where nothing was learnt from it."""
         return {} if self.learnt is None else self.learnt["rows"]
+
+    @property
+    def method(self) -> str:
+        """By which the round learnt; empty where nothing was learnt from it."""
+        return "" if self.learnt is None else self.learnt.get("method", "sft")
 
     @property
     def title(self) -> str:

@@ -14,12 +14,23 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
 from soar.core.errors import expect, expect_path
 from soar.evolution.stopping import Stopper
-from soar.loop.config import LoopConfig, LoopError, LoopFolder, Sets, refuse_leaks, separate
+from soar.loop.config import (
+    REINFORCED,
+    LoopConfig,
+    LoopError,
+    LoopFolder,
+    MethodName,
+    Sets,
+    refuse_leaks,
+    separate,
+)
 from soar.loop.report import LoopReport, load_report
+from soar.loop.retained import make_retained
+from soar.loop.signals import make_signal, trainings_of
 from soar.loop.stages import LoopSnapshot, SearchJob, Stages, Steps
 from soar.loop.tracker import open_trackers
 from soar.tasks.given import TaskSource
@@ -28,9 +39,9 @@ if TYPE_CHECKING:
     from datasets import Dataset
 
     from soar.hindsight import HindsightReport
+    from soar.loop.signals import Trainings
     from soar.loop.typed import LoopOptions
     from soar.models.adapter import Adapter
-    from soar.training.config import TrainingConfig
 
 __all__ = ["LoopConfig", "LoopError", "LoopReport", "LoopSnapshot", "iterate", "iterate_iter", "load_report"]
 
@@ -42,7 +53,7 @@ def iterate(
     held_out: TaskSource | None = None,
     target: TaskSource | None = None,
     run: str | Path = "runs/demo",
-    training: TrainingConfig | None = None,
+    training: Trainings = None,
     pool: Sequence[str | Path] = (),
     drop_overlap: bool = False,
     track: Sequence[str] = (),
@@ -61,7 +72,7 @@ def iterate(
         held_out: tasks that are searched before and after, and never learnt from.
         target: tasks to solve at last, with `ttt` test-time rounds; their test outputs are never read.
         run: folder of everything that is made.
-        training: how to train; None: what suits the model.
+        training: how to train, one `TrainingConfig` for each method or for some; None: what suits the model.
         pool: folders of other runs whose rows join those of this one before test time (other models, other seeds).
         drop_overlap: leave out training tasks that share examples with held-out or target tasks, instead of refusing.
         track: "wandb", "trackio": sends figures there as well; files for TensorBoard are always written.
@@ -115,7 +126,7 @@ def iterate_iter(
     held_out: TaskSource | None = None,
     target: TaskSource | None = None,
     run: str | Path = "runs/demo",
-    training: TrainingConfig | None = None,
+    training: Trainings = None,
     pool: Sequence[str | Path] = (),
     drop_overlap: bool = False,
     track: Sequence[str] = (),
@@ -135,7 +146,7 @@ def _steps(
     held_out: TaskSource | None,
     target: TaskSource | None,
     run: str | Path,
-    training: TrainingConfig | None,
+    training: Trainings,
     pool: Sequence[str | Path],
     drop_overlap: bool,
     track: Sequence[str],
@@ -143,13 +154,10 @@ def _steps(
     ctrl_c: bool,
     options: dict[str, Any],
 ) -> Steps:
-    from soar.training.config import TrainingConfig
-
     if not isinstance(model, str):
         raise LoopError("the loop opens and closes its model itself: give its name, such as 'mini' or 'vllm:NAME'")
     expect(pool, (list, tuple), "pool", "a list of run folders")
     expect(track, (list, tuple), "track", "a list of names, such as ['wandb']")
-    expect(training, TrainingConfig | None, "training", "a TrainingConfig, see TrainingConfig.for_model")
     place = expect_path(run, "run")
     config = LoopConfig.for_model(model, options)
     if config.ttt and target is None:
@@ -157,12 +165,11 @@ def _steps(
     sets = separate(tasks, held_out, target, drop_overlap)
     others = [Path(one).absolute() for one in pool]
     refuse_leaks(others, sets)
-    how = training or TrainingConfig.for_model(model, seed=config.seed)
-    how.check_model(model)
-    if how.method != "sft":
-        raise LoopError(f"the loop learns from rows, method sft: train with {how.method} between searches of your own")
+    how = trainings_of(model, config, training, test_time=target is not None)
     folder = LoopFolder(place.absolute())
-    folder.claim(model, config, sets, how.model_dump(mode="json"), list(map(str, others)))
+    claimed: dict[str, Any] = {name: how[name].model_dump(mode="json") for name in dict.fromkeys(config.method)}
+    one = claimed[config.method[0]] if len(claimed) == 1 else claimed
+    folder.claim(model, config, sets, one, list(map(str, others)))
     with ExitStack() as stack:
         trackers = [stack.enter_context(closing(one)) for one in open_trackers(track, folder.path)]
         stages = Stages(model, config, sets, folder, how, trackers, stop, ctrl_c, _count(config, sets))
@@ -182,7 +189,10 @@ def _count(config: LoopConfig, sets: Sets) -> int:
     held_out = 0 if sets.held_out is None else (searched if config.held_out_every else min(2, searched))
     test_time = 0 if sets.target is None else 3 * config.ttt + 3
     control = (1 + (sets.held_out is not None)) * config.control
-    return searched + held_out + 2 * config.iterations + control + test_time
+    methods: set[MethodName] = {config.method_of(number) for number in range(config.iterations)}
+    methods |= set() if sets.target is None else {"sft"}
+    retain = 2 * any(map(config.retains, methods))
+    return searched + held_out + 2 * config.iterations + control + test_time + retain
 
 
 class _Loop:
@@ -192,6 +202,7 @@ class _Loop:
         self.stages, self.pool = stages, pool
         self.config, self.sets, self.folder = stages.config, stages.sets, stages.folder
         self.adapter: Adapter | None = None
+        self.retained = False  # whether the replies to hold on to are there
 
     def rounds(self) -> Steps:
         """Search, hindsight and training, again and again, and a last search."""
@@ -199,10 +210,13 @@ class _Loop:
             yield from self.stages.searches(self._jobs(number), self.adapter)
             if self.stages.stopped is not None or number == self.config.iterations:
                 return
-            place = self.folder.round(number)
-            scope: int | Literal["all"] = "all" if self.config.hindsight.scope == "all" else number
-            yield from self.stages.rows(f"hindsight {number}", place, partial(self._rows, [self.folder.path], scope))
-            yield from self._train(f"training {number}", place)
+            place, method = self.folder.round(number), self.config.method_of(number)
+            every = self.config.hindsight.scope == "all" and method not in REINFORCED
+            make = partial(make_signal, method, [self.folder.path], "all" if every else number, self.config)
+            yield from self.stages.rows(f"hindsight {number}", place, make)
+            yield from self._train(f"training {number}", place, method)
+            if self.stages.stopped is not None:
+                return
 
     def control(self) -> Steps:
         """Search what was searched, without learning: with the base model, and as many completions as all searches."""
@@ -219,8 +233,11 @@ class _Loop:
         pooled, target = self.folder.pooled, self.folder.target
         assert self.sets.target is not None
         runs = [self.folder.path, *self.pool]
-        yield from self.stages.rows("hindsight of all rounds", pooled, partial(self._rows, runs, "all"))
+        make = partial(make_signal, "sft", runs, "all", self.config)
+        yield from self.stages.rows("hindsight of all rounds", pooled, make)
         yield from self._train("training on all rounds", pooled)
+        if self.stages.stopped is not None:
+            return
         for number in range(self.config.ttt + 1):
             shown = (self.folder.path, self.config.iterations)
             last = number == self.config.ttt > 0
@@ -232,22 +249,28 @@ class _Loop:
             yield from self.stages.rows(f"test-time hindsight {number}", place, partial(self._test_time_rows, number))
             yield from self._train(f"test-time training {number}", place)
 
-    def _train(self, title: str, place: Path) -> Steps:
-        self.adapter = yield from self.stages.train(title, place, self.adapter if self.config.continued else None)
+    def _train(self, title: str, place: Path, method: MethodName = "sft") -> Steps:
+        retain = None
+        if self.config.retains(method):
+            retain = self.folder.retain / "dataset"
+            if not self.retained:
+                yield from make_retained(self.stages)
+                self.retained = True
+        if self.stages.stopped is None:
+            start = self.adapter if self.config.continued or method in REINFORCED else None
+            self.adapter = yield from self.stages.train(title, place, start, method, retain)
 
     def _jobs(self, number: int) -> list[SearchJob]:
         shown = (self.folder.path, number - 1) if number else None
         last = number == self.config.iterations > 0
-        jobs = [SearchJob(f"search {number}", self.sets.training, self.folder.path, number, shown, last)]
+        # The last search too: a round more may be asked for later.
+        drawn = self.config.method_of(number) in REINFORCED
+        options = {"keep_tokens": True, "few_shot": None} if drawn else {}
+        jobs = [SearchJob(f"search {number}", self.sets.training, self.folder.path, number, shown, last, 1, options)]
         if self.sets.held_out is not None and (number == 0 or last or self.config.held_out_every):
             held_out = self.folder.held_out
             jobs.append(SearchJob(f"held-out search {number}", self.sets.held_out, held_out, number, shown, last))
         return jobs
-
-    def _rows(self, runs: list[Path], iteration: int | Literal["all"]) -> tuple[Dataset, HindsightReport]:
-        from soar.hindsight import make_dataset
-
-        return make_dataset(runs, iteration=iteration, seed=self.config.seed, **self.config.hindsight.rows())
 
     def _test_time_rows(self, number: int) -> tuple[Dataset, HindsightReport]:
         """The rows of the target's attempts, and those of all rounds: the former alone would hurt refinement."""

@@ -29,6 +29,7 @@ COLUMNS = (
     "pass@1",
     "pass@{k}",
     "answers",
+    "method",
     "rows",
     "minutes",
     "adapter",
@@ -37,7 +38,8 @@ MEANINGS = (
     "solved: tasks with every test input hit by one of two predictions; by the vote: mean over tasks of the share of "
     "test inputs hit (the paper's reading), with its 95% interval over tasks; oracle: the same, were every attempt a "
     "prediction; pass@1 of the samples, pass@{k} of all completions; answers: different ones to the tests, per task; "
-    "rows: what was learnt from after the search, sampling + refinement; minutes: search + hindsight + training; "
+    "method: how what came of the search was learnt; rows: what was learnt from, sampling + refinement; "
+    "minutes: search + hindsight + training; "
     "one vote: over the attempts of all searches of a set; no learning: one search of the base model with as many "
     "completions as all of them."
 )
@@ -87,6 +89,7 @@ class LoopReport:
             "rounds": [
                 {
                     "set": one.set, "number": one.number, "adapter": one.evaluation.adapter, "rows": one.rows,
+                    "method": one.method,
                     "minutes": one.minutes,
                     "summary": _summary(one.evaluation),
                 }
@@ -107,10 +110,10 @@ class LoopReport:
         for name in dict.fromkeys(one.set for one in self.rounds):
             rows += [self._row(one) for one in self.of(name)]
             if name in self.joint:
-                rows.append(self._figures(f"{name}, one vote", self.joint[name], "", "", ""))
+                rows.append(self._figures(f"{name}, one vote", self.joint[name], "", "", "", ""))
             if name in self.control:
                 minutes = f"{self.minutes.get(f'{name} control 0', 0):.1f}"
-                rows.append(self._figures(f"{name}, no learning", self.control[name], "", minutes, ""))
+                rows.append(self._figures(f"{name}, no learning", self.control[name], "", "", minutes, ""))
         return [header, *rows]
 
     @property
@@ -120,9 +123,11 @@ class LoopReport:
         return 1 << max(most.bit_length() - 1, 0)
 
     def _row(self, one: Round) -> tuple[str, ...]:
-        rows = "+".join(str(one.rows.get(kind, 0)) for kind in ("sample", "refine")) if one.rows else ""
+        of_sft = "+".join(str(one.rows.get(kind, 0)) for kind in ("sample", "refine"))
+        others = ", ".join(f"{count} {kind}" for kind, count in one.rows.items())
+        rows = "" if not one.rows else of_sft if one.method == "sft" else others
         minutes = "+".join(f"{minutes:.1f}" for minutes in one.minutes.values())
-        return self._figures(one.title, one.evaluation, rows, minutes, one.evaluation.adapter or "base")
+        return self._figures(one.title, one.evaluation, one.method, rows, minutes, one.evaluation.adapter or "base")
 
     def _figures(self, title: str, evaluation: Evaluation, *more: str) -> tuple[str, ...]:
         graded = [row.solved for row in evaluation.per_task if row.solved is not None]
@@ -246,7 +251,7 @@ def _draw(report: LoopReport) -> None:
         drawn["diversity-by-round"] = plots.diversity_by_round(groups)
     for name, evaluations in groups.items():
         drawn[f"solved-by-completions-{name}"] = plots.solved_by_completions(evaluations)
-    reports = [one.learnt for one in report.of("training") if one.learnt is not None]
+    reports = [one.learnt for one in report.of("training") if one.learnt is not None and one.method == "sft"]
     if reports:
         drawn["rows-by-bin"] = plots.rows_by_bin(reports)
     for name, plot in drawn.items():

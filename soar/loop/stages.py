@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
@@ -14,9 +14,10 @@ from soar.core.terminal import notify
 from soar.evolution.run_folder import RunFolder
 from soar.evolution.snapshot import Snapshot
 from soar.evolution.stopping import Stopper, on_ctrl_c
-from soar.loop.config import LoopConfig, LoopError, LoopFolder, Sets
+from soar.loop.config import LoopConfig, LoopError, LoopFolder, MethodName, Sets
 from soar.loop.history import JOINT, one_vote
 from soar.loop.report import LoopReport, write_report
+from soar.loop.signals import SignalReport
 from soar.loop.tracker import Tracker
 from soar.tasks.sets import TaskSet
 
@@ -63,6 +64,7 @@ class SearchJob:
         examples: run and round whose solved tasks are shown where the prompts have room for one; None: nothing is.
         last: whether it is the last of several of these tasks; then one vote over all of them follows.
         times: how many searches' completions it makes.
+        options: in place of those of all searches.
     """
 
     title: str
@@ -72,6 +74,7 @@ class SearchJob:
     examples: tuple[Path, int] | None = None
     last: bool = False
     times: int = 1
+    options: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def figures(self) -> Path:
@@ -96,7 +99,7 @@ class Stages:
     config: LoopConfig
     sets: Sets
     folder: LoopFolder
-    training: TrainingConfig
+    training: Mapping[MethodName, TrainingConfig]
     trackers: Sequence[Tracker]
     stop: Stopper | None
     ctrl_c: bool
@@ -138,7 +141,7 @@ class Stages:
 
         results: SearchResults | None = None
         options = self.config.search() | {"iteration": job.iteration, "few_shot": self._few_shot(job, model)}
-        options |= {name: job.times * options[name] for name in ("samples", "refinements")}
+        options |= {name: job.times * options[name] for name in ("samples", "refinements")} | dict(job.options)
         with self._timed(job.title), self._stopper() as stop:
             with closing(
                 search_iter(job.tasks, model, adapter=adapter, run=job.run, stop=stop, **options)
@@ -182,7 +185,9 @@ class Stages:
             _write(job.figures.with_name(JOINT), one_vote(job.run, results, evaluation).to_json())
         _write(job.figures, evaluation.to_json())
 
-    def rows(self, title: str, place: Path, make: Callable[[], tuple[Dataset, HindsightReport]]) -> Steps:
+    def rows(
+        self, title: str, place: Path, make: Callable[[], tuple[Dataset, HindsightReport | SignalReport]]
+    ) -> Steps:
         """Make the rows of a round, once.
 
         Raises:
@@ -212,8 +217,14 @@ class Stages:
             else ""
         )
 
-    def train(self, title: str, place: Path, start: Adapter | None) -> Generator[LoopSnapshot, None, Adapter]:
-        """Train on the rows of a round, once, from an adapter or else from the base model; return the adapter."""
+    def train(
+        self, title: str, place: Path, start: Adapter | None, method: MethodName = "sft", retain: Path | None = None
+    ) -> Generator[LoopSnapshot, None, Adapter]:
+        """Train on what a round has made, once, from an adapter or else from the base model; return the adapter.
+
+        Args:
+            retain: folder of the replies to hold on to; None: nothing is.
+        """
         from datasets import load_from_disk
 
         from soar.models.adapter import Adapter
@@ -225,7 +236,9 @@ class Stages:
         yield self._now("training", title)
         with self._timed(title):
             dataset = load_from_disk(str(place / "dataset"))
-            events = train_iter(dataset, self.model, place / "adapter", self.training, continue_from=start)
+            held = None if retain is None else load_from_disk(str(retain))
+            how = self.training[method]
+            events = train_iter(dataset, self.model, place / "adapter", how, continue_from=start, retain=held)
             with closing(events):
                 for event in events:
                     yield self._now("training", title, training=event)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
 
 from soar.evolution.typed import SearchOptions
 
@@ -16,4 +16,7 @@ class LoopOptions(SearchOptions, total=False):
     held_out_every: bool
     control: bool
     continued: bool
+    method: Literal["sft", "dpo", "grpo"] | Sequence[Literal["sft", "dpo", "grpo"]]
+    reward: Literal["solved", "examples", "smooth"]
+    retain: bool | None
     hindsight: Mapping[str, Any]

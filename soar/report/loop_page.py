@@ -103,18 +103,27 @@ def _learnt(title: str, place: Path, keep: Keep, loop: LoopFolder, known: dict[s
 
 
 def _hindsight(data: dict[str, Any]) -> list[tuple[str, str, str]]:
-    """What became of the attempts, as hindsight's own report says it."""
+    """What became of the attempts, as hindsight's own report says it, or what another signal than rows holds."""
+    if "method" in data:
+        return [
+            (name, str(count), f"of {data['tasks']} tasks, for {data['method']}")
+            for name, count in data["rows"].items()
+        ]
     names = HindsightReport.__dataclass_fields__
     kinds = {name: Counter(data[name]) for name in names if names[name].default_factory is Counter and name in data}
     return HindsightReport(**{name: data[name] for name in names if name in data} | kinds).lines()
 
 
-def _losses(place: Path) -> list[list[float]]:
-    """Step, loss and share of tokens right, of each step; without a line that is being written."""
+def _losses(place: Path) -> list[list[float | None]]:
+    """Step, loss and share of tokens right (sft tells it), of each step; without a line that is being written."""
     file = place / "adapter" / CURVE
     lines = file.read_text(encoding="utf-8").splitlines() if file.exists() else []
     steps = [json.loads(line) for line in lines if line.startswith("{") and line.endswith("}")]
-    return [[one["step"], round(one["loss"], 5), round(one["token_accuracy"], 4)] for one in steps if "loss" in one]
+    return [[one["step"], round(one["loss"], 5), _rounded(one["token_accuracy"])] for one in steps if "loss" in one]
+
+
+def _rounded(share: float | None) -> float | None:
+    return None if share is None else round(share, 4)
 
 
 def _rows(dataset: Path, loop: LoopFolder) -> tuple[int, dict[str, Any]]:
@@ -122,6 +131,8 @@ def _rows(dataset: Path, loop: LoopFolder) -> tuple[int, dict[str, Any]]:
     from datasets import load_from_disk
 
     made = load_from_disk(str(dataset))
+    if "program" not in made.column_names:  # pairs and groups: what is drawn here is a program and its task
+        return len(made), {"rows": []}
     count = min(len(made), ROWS)
     chosen = [made[place * len(made) // count] for place in range(count)]
     runs = [place for place in (loop.path, loop.target) if (place / "archive.sqlite").exists()]

@@ -24,7 +24,7 @@ MINI: dict[str, Any] = {
 LATER: dict[str, Any] = {
     "method": "sft", "share_prompts": False, "retain_weight": 1.0, "beta": 0.1, "sft_weight": 1.0,
 }  # fmt: skip
-OF_SFT, OF_DPO = ("share_prompts", "packing"), ("beta", "sft_weight")
+OF_METHOD = {"sft": ("share_prompts", "packing"), "dpo": ("beta", "sft_weight")}  # options that others do not know
 
 # Preference training: the rate of the RPS experiments, one pass; `mini` and its own rate, see docs/training.md.
 DPO: dict[str, Any] = {"learning_rate": 1e-5, "epochs": 1, "batch_size": 16}
@@ -118,7 +118,7 @@ class TrainingConfig(Options):
     @model_validator(mode="after")
     def _of_its_method(self) -> Self:
         fields = type(self).model_fields
-        for method, names in (("sft", OF_SFT), ("dpo", OF_DPO)):
+        for method, names in OF_METHOD.items():
             given = [name for name in names if getattr(self, name) != fields[name].default]
             if given and self.method != method:
                 raise ValueError(f"{', '.join(given)} belong to method {method}, this one is {self.method}")

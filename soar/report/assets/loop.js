@@ -67,14 +67,16 @@ function learntSection(one) {
           'div',
           { class: 'charts' },
           lineChart({ title: 'Loss', x: 'step', y: 'loss', whole: true, series: [{ name: 'loss', points: losses }] }),
-          lineChart({
-            title: 'Tokens right',
-            x: 'step',
-            y: 'share',
-            whole: true,
-            asPercent: true,
-            series: [{ name: 'tokens', points: one.losses.map(([step, , right]) => [step, right]) }],
-          }),
+          one.losses[0][2] === null
+            ? null
+            : lineChart({
+                title: 'Tokens right',
+                x: 'step',
+                y: 'share',
+                whole: true,
+                asPercent: true,
+                series: [{ name: 'tokens', points: one.losses.map(([step, , right]) => [step, right]) }],
+              }),
         )
       : el('p', { class: 'faint' }, 'No training yet.'),
     one.report.length

@@ -7,8 +7,9 @@ on held-out tasks here is broken. Domains 1 to 3 are for tuning, later ones for 
 
 from __future__ import annotations
 
+import itertools
 import random
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from functools import lru_cache
 
 from soar.tasks.gym.generator import FAMILIES, GeneratedTask, attempt
@@ -40,6 +41,22 @@ def domain_tasks(number: int, split: str) -> list[Task]:
     return tasks[:TASKS_PER_SPLIT] if split == SPLITS[0] else tasks[TASKS_PER_SPLIT:]
 
 
+def assorted_tasks(count: int, seed: int, without: Collection[str] = ()) -> list[Task]:
+    """Return tasks of as many kinds as there are, one after another; the same arguments give the same tasks.
+
+    Args:
+        without: names of families that none of them is of.
+    """
+    rng = random.Random(f"assorted tasks {seed}")
+    families = [one for one in rng.sample(FAMILIES, len(FAMILIES)) if one.name not in without]
+    found: list[Task] = []
+    for family in itertools.islice(itertools.cycle(families), 4 * count):  # not every family gives a task each time
+        made = _draw(rng, family) if len(found) < count else None
+        if made is not None:
+            found.append(_task(f"{family.name}-assorted-{len(found):03}", family, made))
+    return found
+
+
 @lru_cache(maxsize=8)
 def _made(number: int) -> list[Task]:
     return list(_tasks(number))
@@ -54,9 +71,12 @@ def _tasks(number: int) -> Iterator[Task]:
         while (made := _draw(rng, family)) is None or not seen.isdisjoint(inputs := _inputs(made)):
             pass
         seen |= inputs
-        train, test = (tuple(Example(x, y) for x, y in pairs) for pairs in (made.train, made.test))
-        metadata = {"family": family.name, "program": made.body}
-        yield Task(f"{family.name}-{position:03}", train, test, metadata=metadata)
+        yield _task(f"{family.name}-{position:03}", family, made)
+
+
+def _task(name: str, family: Family, made: GeneratedTask) -> Task:
+    train, test = (tuple(Example(x, y) for x, y in pairs) for pairs in (made.train, made.test))
+    return Task(name, train, test, metadata={"family": family.name, "program": made.body})
 
 
 def _draw(rng: random.Random, family: Family) -> GeneratedTask | None:
