@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from soar.evolution.scores.task import EvaluatorTask, ScoreTask
     from soar.evolution.snapshot import Snapshot
     from soar.evolution.stopping import Cost, Programs, Seconds, StopFile, Stopper, Tokens
-    from soar.hindsight import HindsightReport, make_dataset, make_groups, make_pairs, make_replies
+    from soar.hindsight import HindsightReport, make_dataset, make_golden, make_groups, make_pairs, make_replies
     from soar.loop.config import LoopConfig
     from soar.loop.loop import iterate, iterate_iter
     from soar.loop.report import LoopReport, load_report
@@ -98,6 +98,7 @@ __all__ = [
     "load_run",
     "load_tasks",
     "make_dataset",
+    "make_golden",
     "make_groups",
     "make_pairs",
     "make_replies",
@@ -143,7 +144,14 @@ _HOMES = {
     "soar.evolution.result": ["SearchResult"],
     "soar.evolution.results": ["SearchResults", "load_run"],
     "soar.evolution.stopping": ["Cost", "Programs", "Seconds", "StopFile", "Stopper", "Tokens"],
-    "soar.hindsight": ["HindsightReport", "make_dataset", "make_groups", "make_pairs", "make_replies"],
+    "soar.hindsight": [
+        "HindsightReport",
+        "make_dataset",
+        "make_golden",
+        "make_groups",
+        "make_pairs",
+        "make_replies",
+    ],
     "soar.loop.config": ["LoopConfig"],
     "soar.loop.loop": ["iterate", "iterate_iter"],
     "soar.loop.report": ["LoopReport", "load_report"],

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple, cast
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 from soar.models.base import Completion, Prompt
 from soar.programs.program import Attempt, Phase, Program
 from soar.programs.rules import RULES, Rule, broken_rules
-from soar.programs.scoring import EXACT, Score, Scorer, checked_score
+from soar.programs.scoring import EXACT, Score, Scorer, as_grids, checked_score
 from soar.sandbox.outcome import Outcome
 from soar.tasks.task import Task
-from soar.tasks.values import Value, as_grid, canonical_json
+from soar.tasks.values import Value, canonical_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,13 +144,6 @@ class Evaluator:
             dressed = any(one is not before for one, before in zip(outcomes, raw, strict=True))
             self._verdicts[program.hash] = _Verdict(checked_score(self.scorer, self._hidden, train), broken, dressed)
         return self._verdicts[program.hash]
-
-
-def as_grids(outcomes: Sequence[Outcome]) -> tuple[Outcome, ...]:
-    """What programs did at a task of grids, with values that are grids but for their numbers' types as grids."""
-    grids = [one.value if one.status != "ok" else as_grid(one.value) for one in outcomes]
-    pairs = zip(outcomes, grids, strict=True)
-    return tuple(one if grid is one.value else replace(one, value=cast(Any, grid)) for one, grid in pairs)
 
 
 def task_inputs(task: Task) -> list[Any]:

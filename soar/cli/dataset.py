@@ -27,7 +27,7 @@ def dataset(
         str,
         typer.Option(
             help="rows to learn; pairs of a right and a wrong reply; groups of replies with rewards; replies: the base "
-            "model's own, for --retain."
+            "model's own, for --retain; golden: the shortest right program of each task."
         ),
     ] = "rows",
     source: Annotated[

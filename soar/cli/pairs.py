@@ -1,4 +1,4 @@
-"""`soar dataset --kind pairs`, `replies` or `groups`: other signals than rows."""
+"""`soar dataset --kind pairs`, `replies`, `groups` or `golden`: other signals than rows."""
 
 from __future__ import annotations
 
@@ -17,16 +17,17 @@ KNOWS = {
     "pairs": ("source", "rejected_by", "test_time", *SHARED),
     "replies": SHARED,
     "groups": ("reward", *SHARED),
+    "golden": ("test_time", "iteration", "model"),
 }
 
 
 def other_kind(kind: str, runs: list[Path], given: dict[str, Any], save: Path | None) -> Dataset:
-    """Make pairs, replies or groups as the options say, and tell what they are; pairs are written in two stages too.
+    """Make what the options say, and tell what it is; pairs are written in two stages too.
 
     Args:
         given: options by name, those that were not given None; of rows alone, they are refused.
     """
-    from soar.hindsight import DatasetError, make_groups, make_pairs, make_replies
+    from soar.hindsight import DatasetError, make_golden, make_groups, make_pairs, make_replies
 
     if kind not in KNOWS:
         raise DatasetError(f"--kind is one of rows, {', '.join(KNOWS)}, not {kind!r}")
@@ -35,7 +36,9 @@ def other_kind(kind: str, runs: list[Path], given: dict[str, Any], save: Path | 
     if beyond:
         flags = ", ".join(f"--{name.replace('_', '-')}" for name in beyond)
         raise DatasetError(f"{flags}: not for --kind {kind}, which takes {', '.join(KNOWS[kind])}")
-    makers: dict[str, Any] = {"pairs": make_pairs, "replies": make_replies, "groups": make_groups}
+    makers: dict[str, Any] = {
+        "pairs": make_pairs, "replies": make_replies, "groups": make_groups, "golden": make_golden,
+    }  # fmt: skip
     made: Dataset = makers[kind](runs, **options)
     typer.echo(f"{len(made)} {kind} of {len(set(made['task_hash']))} tasks")
     if kind == "pairs":

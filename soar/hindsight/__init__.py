@@ -3,8 +3,18 @@
 from __future__ import annotations
 
 from soar.hindsight.dataset import DatasetError, make_dataset
+from soar.hindsight.golden import make_golden
 from soar.hindsight.groups import make_groups
 from soar.hindsight.pairs import make_pairs, make_replies, stages
 from soar.hindsight.report import HindsightReport
 
-__all__ = ["DatasetError", "HindsightReport", "make_dataset", "make_groups", "make_pairs", "make_replies", "stages"]
+__all__ = [
+    "DatasetError",
+    "HindsightReport",
+    "make_dataset",
+    "make_golden",
+    "make_groups",
+    "make_pairs",
+    "make_replies",
+    "stages",
+]

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from soar.archive.records import as_grids, hashes, task_inputs
+from soar.archive.records import hashes, task_inputs
 from soar.core.seeding import keyed_rng
 from soar.evolution.client import ModelClient
 from soar.evolution.plan import fitting_prompt, sampling
@@ -18,6 +18,7 @@ from soar.models.base import LanguageModel, Prompt
 from soar.models.spec import ModelSpec
 from soar.programs.parsing.replies import ENTRY_POINT
 from soar.programs.program import Attempt, Program
+from soar.programs.scoring import as_grids
 from soar.prompts.prompt_set import PromptError, PromptSet, load_prompt_set
 from soar.sandbox import Sandbox
 from soar.sandbox.outcome import Outcome

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from soar.archive.records import as_grids, task_inputs
+from soar.archive.records import task_inputs
 from soar.core.custom import label_of
 from soar.core.seeding import keyed_rng
 from soar.hindsight.relabel import Renderers, labelled, order_of, relabel, reorder
@@ -29,6 +29,7 @@ from soar.programs.dedup import deduplicate
 from soar.programs.embedding import Embedder
 from soar.programs.parsing.replies import ENTRY_POINT
 from soar.programs.program import Attempt, Program
+from soar.programs.scoring import as_grids
 from soar.sandbox import Sandbox
 from soar.tasks.task import Task
 from soar.tasks.values import canonical_json

@@ -127,12 +127,30 @@ class Child:
         every: list[float] = logits.log_softmax(-1).gather(1, ids[0, len(prompt) :, None])[:, 0].tolist()
         return every
 
+    def next_logprobs(self, ids: list[int]) -> list[float]:
+        """Return the log-probability of each token that may follow `ids`, at temperature 1."""
+        import torch
+
+        with torch.inference_mode():
+            logits = self.model(input_ids=torch.tensor([ids], device=self.base.device), logits_to_keep=1).logits
+        every: list[float] = logits[0, -1].float().log_softmax(-1).tolist()
+        return every
+
+    def go_on(self, ids: list[int], n: int, max_tokens: int, seed: int) -> list[list[int]]:
+        """Return continuations of `ids`, each with the token that ended it, at temperature 1 without filters."""
+        rows = self._draw(ids, n, Sampling(1.0, 0.0, max_tokens), seed)
+        return [list(one.token_ids or ()) for one in rows]
+
     def sample(self, prompt: Prompt, n: int, sampling: Sampling, seed: int) -> tuple[list[Completion], int]:
         """Return the replies, and the prompt's length."""
+        ids = encode_prompt(self.tokenizer, prompt)
+        return self._draw(ids, n, sampling, seed), len(ids)
+
+    def _draw(self, beginning: list[int], n: int, sampling: Sampling, seed: int) -> list[Completion]:
         import torch
         from transformers import DynamicCache, LogitsProcessorList
 
-        ids = torch.tensor([encode_prompt(self.tokenizer, prompt)], device=self.base.device)
+        ids = torch.tensor([beginning], device=self.base.device)
         torch.manual_seed(seed & (2**63 - 1))
         cache = DynamicCache(config=self.base.config)
         with torch.inference_mode():
@@ -148,7 +166,7 @@ class Child:
             recorder.note(drawn)
         logprobs = torch.stack(recorder.logprobs, 1).tolist()
         replies = drawn[:, ids.shape[1] :].tolist()
-        return [self._row(reply, row) for reply, row in zip(replies, logprobs, strict=True)], ids.shape[1]
+        return [self._row(reply, row) for reply, row in zip(replies, logprobs, strict=True)]
 
     def _row(self, ids: list[int], logprobs: list[float]) -> Completion:
         ends = self.model.generation_config.eos_token_id

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from numbers import Real
-from typing import Protocol
+from typing import Any, Protocol, cast
 
 from soar.core.errors import SoarError
 from soar.sandbox.outcome import Outcome
 from soar.tasks.task import Task
-from soar.tasks.values import pixel_accuracy
+from soar.tasks.values import as_grid, pixel_accuracy
 
 
 class ScoringError(SoarError):
@@ -75,3 +75,10 @@ def checked_score(scorer: Scorer, task: Task, outcomes: Sequence[Outcome]) -> Sc
     if isinstance(fitness, bool) or not isinstance(fitness, Real) or not 0 <= fitness <= 1:
         raise ScoringError(f"{said} gave the fitness {fitness!r}: a number from 0 to 1 is needed")
     return score
+
+
+def as_grids(outcomes: Sequence[Outcome]) -> tuple[Outcome, ...]:
+    """What programs did at a task of grids, with values that are grids but for their numbers' types as grids."""
+    grids = [one.value if one.status != "ok" else as_grid(one.value) for one in outcomes]
+    pairs = zip(outcomes, grids, strict=True)
+    return tuple(one if grid is one.value else replace(one, value=cast(Any, grid)) for one, grid in pairs)

@@ -23,7 +23,8 @@ from soar.training.weights import Weights
 
 PROBED, HELD = 32, 256  # replies that are looked at; rows held out that are measured, most
 DRAWS = 2000  # of the bootstrap
-WANTED = {"rows": {"completion": 1}, "pairs": {"chosen": 1, "rejected": -1}}  # columns, and which way they should go
+LEARNT = {"completion": 1}  # columns, and which way they should go
+WANTED = {"rows": LEARNT, "golden": LEARNT, "pairs": {"chosen": 1, "rejected": -1}}
 
 
 class Probe(NamedTuple):

@@ -49,7 +49,7 @@ def _train(folder: Path, send: Any) -> dict[str, Any]:
 
     datasets.disable_progress_bars()
     config = TrainingConfig.of(plan["config"])
-    policy = Policy(plan["source"], config, plan["unsloth"], plan["continue_from"])
+    policy = Policy(plan["source"], config, plan["unsloth"], plan["continue_from"], plan["made_of"]["model"])
     given = {name: datasets.load_from_disk(str(folder / name)) for name in plan["datasets"]}
     signal = Signal(given[ROWS], given.get(RETAIN), given.get(HELD_OUT))
     method = method_of(config.method)

@@ -23,8 +23,11 @@ MINI: dict[str, Any] = {
 # Options that older folders do not know, as they were then: so they leave no trace in what a folder claims.
 LATER: dict[str, Any] = {
     "method": "sft", "share_prompts": False, "retain_weight": 1.0, "beta": 0.1, "sft_weight": 1.0,
+    "rollouts": 16, "replay": None,
 }  # fmt: skip
-OF_METHOD = {"sft": ("share_prompts", "packing"), "dpo": ("beta", "sft_weight")}  # options that others do not know
+OF_METHOD = {  # options that others do not know
+    "sft": ("share_prompts", "packing"), "dpo": ("beta", "sft_weight"), "tokens": ("rollouts", "replay"),
+}  # fmt: skip
 
 # Preference training: the rate of the RPS experiments, one pass; `mini` and its own rate, see docs/training.md.
 DPO: dict[str, Any] = {"learning_rate": 1e-5, "epochs": 1, "batch_size": 16}
@@ -32,7 +35,13 @@ MINI_DPO: dict[str, Any] = {**MINI, "learning_rate": 1e-4, "micro_batch_size": 4
 # A policy gradient: one pass over the groups of a search, steps of 128 replies.
 GRPO: dict[str, Any] = {"learning_rate": 1e-5, "epochs": 1, "batch_size": 128, "micro_batch_size": 8, "warmup": 0.0}
 MINI_GRPO: dict[str, Any] = {**MINI, "learning_rate": 5e-4, "batch_size": 128, "micro_batch_size": 32, "warmup": 0.0}
-USUAL = {"sft": ({}, MINI), "dpo": (DPO, MINI_DPO), "grpo": (GRPO, MINI_GRPO)}  # of any model, of `mini`
+# Single tokens: each golden solution is visited sixteen times, four in an update, at one rate.
+TOKENS: dict[str, Any] = {"learning_rate": 1e-5, "epochs": 16, "batch_size": 4, "micro_batch_size": 1, "warmup": 0.0}
+MINI_TOKENS: dict[str, Any] = {**MINI, "learning_rate": 1e-3, "epochs": 16, "batch_size": 4, "micro_batch_size": 4,
+                               "warmup": 0.0}  # fmt: skip
+USUAL = {  # of any model, of `mini`
+    "sft": ({}, MINI), "dpo": (DPO, MINI_DPO), "grpo": (GRPO, MINI_GRPO), "tokens": (TOKENS, MINI_TOKENS),
+}  # fmt: skip
 
 
 class TrainingError(SoarError):
@@ -44,15 +53,19 @@ class TrainingConfig(Options):
 
     Attributes:
         method: how it is learnt: "sft" makes replies likelier, "dpo" the better one of each two, "grpo" those
-            that are better than their group.
+            that are better than their group, "tokens" single tokens that lead to a right program.
         beta: of dpo: how much a margin between two replies counts, and so how soon it is wide enough.
         sft_weight: of dpo: α, the weight of the chosen replies' own loss; 0: none.
+        rollouts: of tokens: continuations drawn of each token that is tried.
+        replay: of tokens: folder of an earlier training, whose visits stand in for sampling where this one comes to the
+            same places.
         rank: of the LoRA matrices (paper: 256, and 64 for the model of 123 billion parameters); "full": there are none,
             all weights are trained, which small models take less time for. Then the next three have no say.
         alpha: LoRA's numerator of the scale (paper: 32).
         rslora: scale by alpha/√rank instead of alpha/rank (rank-stabilised, Kalajdzievski 2023; paper: yes).
         target_modules: names of the linear layers that get LoRA matrices, or "all-linear" (paper: all projections).
-        learning_rate: at its peak; linear warm-up, then a cosine down to zero (paper: 5e-5).
+        learning_rate: at its peak; linear warm-up, then a cosine down to zero (paper: 5e-5); of tokens
+            the same throughout.
         warmup: share of the optimizer steps (paper: 0.1).
         weight_decay: of AdamW (paper: 0.05).
         retain_weight: of the KL to the base model on its own replies to other tasks, where such are given
@@ -75,9 +88,11 @@ class TrainingConfig(Options):
 
     error: ClassVar[type[SoarError]] = TrainingError
 
-    method: Literal["sft", "dpo", "grpo"] = "sft"
+    method: Literal["sft", "dpo", "grpo", "tokens"] = "sft"
     beta: float = Field(0.1, gt=0)
     sft_weight: float = Field(1.0, ge=0)
+    rollouts: int = Field(16, ge=2)
+    replay: str | None = None
     rank: Annotated[int, Field(ge=1)] | Literal["full"] = 256
     alpha: float = Field(32, gt=0)
     rslora: bool = True

@@ -19,11 +19,13 @@ COLUMNS_OF: dict[str, tuple[str, ...]] = {
     "rows": COLUMNS,
     "pairs": ("prompt", "prefill", "chosen", "rejected", "prompt_set"),
     "groups": ("prompt", "prefill", "replies", "rewards", "temperature", "model", "adapter", "prompt_set"),
+    "golden": ("task_id", "task_hash", "prompt", "prefill", "completion", "examples", "raw", "stop", "prompt_set"),
 }
 MAKERS = {
     "rows": "soar.hindsight.make_dataset",
     "pairs": "soar.hindsight.make_pairs",
     "groups": "soar.hindsight.make_groups",
+    "golden": "soar.hindsight.make_golden",
 }
 GROUPED = 64  # micro-batches whose rows are sorted by length together
 

@@ -11,7 +11,9 @@ from soar.models.adapter import Adapter
 from soar.training.verdict import lines, read
 
 Event = dict[str, Any]
-COUNTED = {"rows": "rows", "pairs": "pairs", "groups": "replies"}  # what is counted of each kind of signal
+COUNTED = {  # what is counted of each kind of signal
+    "rows": "rows", "pairs": "pairs", "groups": "replies", "golden": "golden solutions",
+}  # fmt: skip
 
 
 def describe(event: Event) -> str:

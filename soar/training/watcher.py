@@ -16,7 +16,7 @@ from soar.training.config import TrainingConfig
 from soar.training.folder import COMPLETE, CURVE
 from soar.training.network import uses_bf16
 
-SAID = ("retain", "right", "margin")  # what some methods tell of a step besides
+SAID = ("retain", "right", "margin", "value", "redacted")  # what some methods tell of a step besides
 LEAST_BETWEEN = 20  # times what writing a checkpoint took
 
 

@@ -69,6 +69,16 @@ class Child:
         every: list[float] = self.decoder.logprobs([*prompt, *reply])[len(prompt) - 1 :].tolist()
         return every
 
+    def next_logprobs(self, ids: list[int]) -> list[float]:
+        """Return the log-probability of each token that may follow `ids`, at temperature 1."""
+        every: list[float] = self.decoder.next_logprobs(ids).tolist()
+        return every
+
+    def go_on(self, ids: list[int], n: int, max_tokens: int, seed: int) -> list[list[int]]:
+        """Return continuations of `ids`, each with the token that ended it, at temperature 1 without filters."""
+        drawn = self.decoder.sample(ids[:-1], ids[-1:], n, seed, 1.0, 0.0, max_tokens)
+        return [[*one.ids, *([] if one.end is None else [one.end])] for one in drawn]
+
     def sample(
         self, prefix: list[int], rest: list[int], n: int, seed: int, temperature: float, min_p: float, max_tokens: int
     ) -> list[Drawn]:

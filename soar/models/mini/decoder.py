@@ -87,6 +87,13 @@ class Decoder:
         every = F.linear(hidden[:-1], self.head).log_softmax(-1)
         return every.gather(1, torch.tensor(ids[1:])[:, None])[:, 0]
 
+    @torch.inference_mode()
+    def next_logprobs(self, ids: list[int]) -> Tensor:
+        """Return the log-probability of each token that may follow `ids`, shape [vocabulary]; all but the last are
+        remembered for later requests."""
+        _, hidden = self._prefill(ids[-1:], self._prefix_cache(ids[:-1]))
+        return F.linear(hidden[-1], self.head).log_softmax(-1)
+
     def _prefix_cache(self, prefix: list[int]) -> Cache:
         key = tuple(prefix)
         if key in self.prefixes:

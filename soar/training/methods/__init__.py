@@ -10,6 +10,7 @@ def method_of(name: str) -> Method:
     from soar.training.methods.dpo import Dpo
     from soar.training.methods.grpo import Grpo
     from soar.training.methods.sft import Sft
+    from soar.training.methods.tokens import Tokens
 
-    methods: dict[str, type[Method]] = {"sft": Sft, "dpo": Dpo, "grpo": Grpo}
+    methods: dict[str, type[Method]] = {"sft": Sft, "dpo": Dpo, "grpo": Grpo, "tokens": Tokens}
     return methods[name]()

@@ -10,7 +10,7 @@ from typing import Any, Literal, Protocol, TypeAlias
 
 from soar.training.config import TrainingConfig
 
-Kind: TypeAlias = Literal["rows", "pairs", "groups"]
+Kind: TypeAlias = Literal["rows", "pairs", "groups", "golden"]
 Figures: TypeAlias = dict[str, Any]
 Emit: TypeAlias = Callable[..., None]
 
@@ -24,12 +24,14 @@ class Policy:
         config: how it is trained.
         unsloth: whether Unsloth's kernels are used.
         start: folder of the adapter that it goes on from; None: the base model.
+        model: the base as `open_model` takes it, for whoever asks what will serve it.
     """
 
     source: str
     config: TrainingConfig
     unsloth: bool
     start: str | None
+    model: str = "mini"
 
     @cached_property
     def tokenizer(self) -> Any:
@@ -80,7 +82,8 @@ class Method(Protocol):
 
     Attributes:
         name: as `TrainingConfig.method` has it.
-        consumes: what a row of its signal is: a reply to learn; two replies, one better; a group of scored replies.
+        consumes: what a row of its signal is: a reply to learn; two replies, one better; a group of scored replies; a
+            golden solution.
     """
 
     name: str
