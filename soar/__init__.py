@@ -13,7 +13,16 @@ if TYPE_CHECKING:
     from soar.archive.reader import Archive
     from soar.cluster.ray_backend import Ray
     from soar.core.errors import SoarError
-    from soar.evaluation import Evaluation, compare, evaluate, plots, summarize, vote_runs
+    from soar.evaluation import (
+        Evaluation,
+        compare,
+        compare_attempts,
+        evaluate,
+        plots,
+        reliability,
+        summarize,
+        vote_runs,
+    )
     from soar.evaluation.submission import score_submission, submission
     from soar.evolution.api import search, search_iter
     from soar.evolution.config import ConfigError, SearchConfig
@@ -88,6 +97,7 @@ __all__ = [
     "check_scorer",
     "check_selector",
     "compare",
+    "compare_attempts",
     "drop_overlap",
     "evaluate",
     "evolve",
@@ -106,6 +116,7 @@ __all__ = [
     "open_model",
     "overlap",
     "plots",
+    "reliability",
     "reply_losses",
     "score_submission",
     "search",
@@ -124,7 +135,15 @@ _HOMES = {
     "soar.archive.reader": ["Archive"],
     "soar.cluster.ray_backend": ["Ray"],
     "soar.core.errors": ["SoarError"],
-    "soar.evaluation": ["Evaluation", "compare", "evaluate", "summarize", "vote_runs"],
+    "soar.evaluation": [
+        "Evaluation",
+        "compare",
+        "compare_attempts",
+        "evaluate",
+        "reliability",
+        "summarize",
+        "vote_runs",
+    ],
     "soar.evaluation.submission": ["score_submission", "submission"],
     "soar.evolution.api": ["search", "search_iter"],
     "soar.evolution.config": ["ConfigError", "SearchConfig"],

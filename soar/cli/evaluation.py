@@ -28,13 +28,34 @@ class UsageError(SoarError):
     """An argument has no meaning; the message lists what has."""
 
 
-def evaluate(run: Run, weight: Weight = None, as_json: AsJson = False) -> None:
+def evaluate(
+    run: Run,
+    weight: Weight = None,
+    as_reliability: Annotated[
+        bool,
+        typer.Option("--reliability", help="What became of the samples: programs that ran, outputs that count."),
+    ] = False,
+    attempts: Annotated[
+        int | None, typer.Option(help="Of --reliability: samples of a task that count; without it, all.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
     """Say what a run is worth: solved in three readings, oracle, pass@k, failures, tokens; with 95% intervals.
 
-    Examples: `soar evaluate runs/a` · `soar evaluate runs/a@0 --json > evaluation.json`
+    Examples: `soar evaluate runs/a` · `soar evaluate runs/a@0 --json > evaluation.json` ·
+    `soar evaluate runs/a --reliability --attempts 2`
     """
     from soar.evaluation import evaluate as evaluate_run
+    from soar.evaluation import reliability
 
+    if attempts is not None and not as_reliability:
+        raise UsageError("--attempts belongs to --reliability")
+    if as_reliability:
+        if weight is not None:
+            raise UsageError("--weight is of the vote; --reliability takes no vote")
+        became = reliability(_open(run), attempts)
+        _print(became, became.to_json() if as_json else None)
+        return
     found = evaluate_run(_open(run), weight=_weighting(weight), progress=in_terminal())
     _print(found, found.to_json() if as_json else None)
 
@@ -45,17 +66,23 @@ def compare(
     weight: Weight = None,
     as_json: AsJson = False,
 ) -> None:
-    """Compare two runs task by task: gained and lost tasks, McNemar's test, differences with 95% intervals.
+    """Compare two runs: gained and lost tasks, McNemar's test, differences with 95% intervals; and attempt by attempt.
 
     Examples: `soar compare runs/a runs/b` · `soar compare runs/a@0 runs/a@4`
     """
     from soar.evaluation import compare as compare_evaluations
+    from soar.evaluation import compare_attempts, reliability
     from soar.evaluation import evaluate as evaluate_run
 
     bar = in_terminal()
-    first, second = (evaluate_run(_open(run), weight=_weighting(weight), progress=bar) for run in (a, b))
+    runs = [_open(run) for run in (a, b)]
+    first, second = (evaluate_run(run, weight=_weighting(weight), progress=bar) for run in runs)
     found = compare_evaluations(first, second)
-    _print(found, found.to_json() if as_json else None)
+    sampled = all(any(row.samples for row in one.per_task) for one in (first, second))
+    paired = compare_attempts(*map(reliability, runs)) if sampled else None
+    _print(found, found.to_json() | {"attempts": paired and paired.to_json()} if as_json else None)
+    if paired is not None and not as_json:
+        _print(paired, None)
 
 
 def vote(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from soar.evaluation.attempts import PairedAttempts, Reliability, compare_attempts, reliability
 from soar.evaluation.comparison import Comparison, compare, differences
 from soar.evaluation.ensemble import Ensemble, vote_runs
 from soar.evaluation.evaluation import CurvePoint, Evaluation, evaluate, summarize
@@ -16,14 +17,18 @@ __all__ = [
     "Estimate",
     "Evaluation",
     "EvaluationError",
+    "PairedAttempts",
+    "Reliability",
     "TaskRow",
     "bootstrap",
     "bootstrap_difference",
     "compare",
+    "compare_attempts",
     "differences",
     "evaluate",
     "mcnemar",
     "pass_at_k",
+    "reliability",
     "summarize",
     "vote_runs",
 ]
