@@ -36,7 +36,15 @@ if TYPE_CHECKING:
     from soar.evolution.scores.task import EvaluatorTask, ScoreTask
     from soar.evolution.snapshot import Snapshot
     from soar.evolution.stopping import Cost, Programs, Seconds, StopFile, Stopper, Tokens
-    from soar.hindsight import HindsightReport, make_dataset, make_golden, make_groups, make_pairs, make_replies
+    from soar.hindsight import (
+        HindsightReport,
+        make_dataset,
+        make_edits,
+        make_golden,
+        make_groups,
+        make_pairs,
+        make_replies,
+    )
     from soar.loop.config import LoopConfig
     from soar.loop.loop import iterate, iterate_iter
     from soar.loop.report import LoopReport, load_report
@@ -108,6 +116,7 @@ __all__ = [
     "load_run",
     "load_tasks",
     "make_dataset",
+    "make_edits",
     "make_golden",
     "make_groups",
     "make_pairs",
@@ -166,6 +175,7 @@ _HOMES = {
     "soar.hindsight": [
         "HindsightReport",
         "make_dataset",
+        "make_edits",
         "make_golden",
         "make_groups",
         "make_pairs",

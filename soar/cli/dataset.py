@@ -27,11 +27,14 @@ def dataset(
         str,
         typer.Option(
             help="rows to learn; pairs of a right and a wrong reply; groups of replies with rewards; replies: the base "
-            "model's own, for --retain; golden: the shortest right program of each task."
+            "model's own, for --retain; golden: the shortest right program of a task; edits: a program, a better one."
         ),
     ] = "rows",
     source: Annotated[
-        str | None, typer.Option(help="Of pairs: attempts at the task, or hindsight: the task that outputs make.")
+        str | None,
+        typer.Option(
+            help="Of pairs: attempts, or hindsight (the task that outputs make); of edits: refinements, samples."
+        ),
     ] = None,
     rejected_by: Annotated[
         list[Path] | None, typer.Option(help="Of pairs: runs of a weaker model, whose wrong attempts are rejected.")
@@ -89,7 +92,7 @@ def dataset(
         _write(other_kind(kind, runs, given | of_pairs | others, save), save, parquet, push, public)
         return
     if any(of_pairs.values()):
-        raise DatasetError("--source and --rejected-by are of --kind pairs, --reward of --kind groups")
+        raise DatasetError("--source is of --kind pairs and edits, --rejected-by of pairs, --reward of groups")
     usual = {} if test_time else loop_rows(runs)
     if usual:
         typer.echo("Options that are not given are those the loop in this folder learns with.", err=True)

@@ -1,4 +1,4 @@
-"""`soar dataset --kind pairs`, `replies`, `groups` or `golden`: other signals than rows."""
+"""`soar dataset --kind pairs`, `replies`, `groups`, `golden` or `edits`: other signals than rows."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ KNOWS = {
     "replies": SHARED,
     "groups": ("reward", *SHARED),
     "golden": ("test_time", "iteration", "model"),
+    "edits": ("source", *SHARED),
 }
 
 
@@ -27,7 +28,7 @@ def other_kind(kind: str, runs: list[Path], given: dict[str, Any], save: Path | 
     Args:
         given: options by name, those that were not given None; of rows alone, they are refused.
     """
-    from soar.hindsight import DatasetError, make_golden, make_groups, make_pairs, make_replies
+    from soar.hindsight import DatasetError, make_edits, make_golden, make_groups, make_pairs, make_replies
 
     if kind not in KNOWS:
         raise DatasetError(f"--kind is one of rows, {', '.join(KNOWS)}, not {kind!r}")
@@ -38,6 +39,7 @@ def other_kind(kind: str, runs: list[Path], given: dict[str, Any], save: Path | 
         raise DatasetError(f"{flags}: not for --kind {kind}, which takes {', '.join(KNOWS[kind])}")
     makers: dict[str, Any] = {
         "pairs": make_pairs, "replies": make_replies, "groups": make_groups, "golden": make_golden,
+        "edits": make_edits,
     }  # fmt: skip
     made: Dataset = makers[kind](runs, **options)
     typer.echo(f"{len(made)} {kind} of {len(set(made['task_hash']))} tasks")

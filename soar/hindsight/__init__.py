@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from soar.hindsight.dataset import DatasetError, make_dataset
+from soar.hindsight.edits import make_edits
 from soar.hindsight.golden import make_golden
 from soar.hindsight.groups import make_groups
 from soar.hindsight.pairs import make_pairs, make_replies, stages
@@ -12,6 +13,7 @@ __all__ = [
     "DatasetError",
     "HindsightReport",
     "make_dataset",
+    "make_edits",
     "make_golden",
     "make_groups",
     "make_pairs",

@@ -29,9 +29,10 @@ MINI_ROWS: dict[str, Any] = {
 }  # fmt: skip
 
 
-MethodName = Literal["sft", "dpo", "grpo"]  # of `soar.training.methods`
+MethodName = Literal["sft", "dpo", "grpo", "tokens"]  # of `soar.training.methods`
 RewardName = Literal["solved", "examples", "smooth"]  # of `soar.hindsight.groups`
-REINFORCED: tuple[MethodName, ...] = ("grpo",)  # learn from what the policy itself has drawn
+REINFORCED: tuple[MethodName, ...] = ("grpo", "tokens")  # learn from what the policy itself draws
+DRAWN: tuple[MethodName, ...] = ("grpo",)  # ... in the search before
 SelectionName = Literal["correct-only", "uniform", "greedy", "greedy-diverse"]  # of `soar.hindsight.selection`
 
 
@@ -91,11 +92,12 @@ class LoopConfig(SearchConfig):
         iterations: rounds of search, hindsight and training; a last search follows.
         ttt: test-time rounds on the target tasks.
         held_out_every: search the held-out tasks after every round, not only before the first and after the last.
-        method: how a round learns: "sft" from rows, "dpo" from pairs, "grpo" from groups of samples, which goes on from
-            the adapter that drew them; several, as "sft,grpo": one a round, the last repeats. Test time learns by sft.
+        method: how a round learns: "sft" from rows, "dpo" from pairs, "grpo" from groups of samples, "tokens" from
+            golden solutions; the last two go on from the adapter that searched. Several, as "sft,grpo": one a round,
+            the last repeats. Test time learns by sft.
         reward: of grpo: "solved", "examples" (the share solved) or "smooth" (cells), see `soar.make_groups`.
         retain: trainings hold on to what the base model replies to other, generated tasks (see `soar.train`); None:
-            those by reinforcement (grpo) do.
+            those by reinforcement (grpo, tokens) do.
         control: at last, search the training and held-out tasks with the base model, with as many completions as all
             their searches had: what would have come without learning.
         continued: train each adapter from the one before it, not from the base model (paper: from the base model;
@@ -126,12 +128,12 @@ class LoopConfig(SearchConfig):
         if ModelSpec.of(model).kind == "mini" and isinstance(given, Mapping):
             options = {"continued": True, **options, "hindsight": MINI_ROWS | dict(given)}
         config = cls.of(options)
-        return config if not config.reinforced else cls.of({"min_p": 0.0, **options}).checked()
+        return config if not config.learns_draws else cls.of({"min_p": 0.0, **options}).checked()
 
     @property
-    def reinforced(self) -> bool:
+    def learns_draws(self) -> bool:
         """Whether some round learns from what its own search has drawn, all of it."""
-        return any(one in REINFORCED for one in self.method)
+        return any(one in DRAWN for one in self.method)
 
     def method_of(self, number: int) -> MethodName:
         """The method of a round."""

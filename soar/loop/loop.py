@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 from soar.core.errors import expect, expect_path
 from soar.evolution.stopping import Stopper
 from soar.loop.config import (
+    DRAWN,
     REINFORCED,
     LoopConfig,
     LoopError,
@@ -211,7 +212,7 @@ class _Loop:
             if self.stages.stopped is not None or number == self.config.iterations:
                 return
             place, method = self.folder.round(number), self.config.method_of(number)
-            every = self.config.hindsight.scope == "all" and method not in REINFORCED
+            every = method == "tokens" or (self.config.hindsight.scope == "all" and method not in DRAWN)
             make = partial(make_signal, method, [self.folder.path], "all" if every else number, self.config)
             yield from self.stages.rows(f"hindsight {number}", place, make)
             yield from self._train(f"training {number}", place, method)
@@ -264,7 +265,7 @@ class _Loop:
         shown = (self.folder.path, number - 1) if number else None
         last = number == self.config.iterations > 0
         # The last search too: a round more may be asked for later.
-        drawn = self.config.method_of(number) in REINFORCED
+        drawn = self.config.method_of(number) in DRAWN
         options = {"keep_tokens": True, "few_shot": None} if drawn else {}
         jobs = [SearchJob(f"search {number}", self.sets.training, self.folder.path, number, shown, last, 1, options)]
         if self.sets.held_out is not None and (number == 0 or last or self.config.held_out_every):

@@ -47,17 +47,19 @@ class SignalReport:
 def make_signal(
     method: MethodName, runs: list[Path], iteration: int | Literal["all"], config: LoopConfig
 ) -> tuple[Dataset, HindsightReport | SignalReport]:
-    """Return what a method learns from, and what there is to say of it: rows for sft, pairs for dpo, groups for grpo.
+    """Return what a method learns from, and what there is to say of it: rows, pairs, groups or golden solutions.
 
     Args:
         iteration: round of the runs that counts; groups are always of one, drawn by the policy that learns from them.
     """
-    from soar.hindsight import make_dataset, make_groups, make_pairs
+    from soar.hindsight import make_dataset, make_golden, make_groups, make_pairs
 
     if method == "sft":
         return make_dataset(runs, iteration=iteration, seed=config.seed, **config.hindsight.rows())
     if method == "dpo":
         made, name = make_pairs(runs, iteration=iteration, seed=config.seed), "pairs"
+    elif method == "tokens":
+        made, name = make_golden(runs, iteration=iteration), "golden"
     else:
         every = max(config.samples, 1)
         made = make_groups(runs, iteration=iteration, reward=config.reward, per_task=every, seed=config.seed)

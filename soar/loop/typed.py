@@ -16,7 +16,7 @@ class LoopOptions(SearchOptions, total=False):
     held_out_every: bool
     control: bool
     continued: bool
-    method: Literal["sft", "dpo", "grpo"] | Sequence[Literal["sft", "dpo", "grpo"]]
+    method: Literal["sft", "dpo", "grpo", "tokens"] | Sequence[Literal["sft", "dpo", "grpo", "tokens"]]
     reward: Literal["solved", "examples", "smooth"]
     retain: bool | None
     hindsight: Mapping[str, Any]

@@ -12,6 +12,8 @@ from soar.models.spec import ModelSpec
 
 PROJECTIONS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 
+SAMPLED = ("mini", "hf")  # models that answer for single tokens while they learn
+
 OF_LORA = ("alpha", "rslora", "target_modules")
 
 # Found by measurement on domains: experiments/recipe.py, docs/training.md.
@@ -37,7 +39,7 @@ GRPO: dict[str, Any] = {"learning_rate": 1e-5, "epochs": 1, "batch_size": 128, "
 MINI_GRPO: dict[str, Any] = {**MINI, "learning_rate": 5e-4, "batch_size": 128, "micro_batch_size": 32, "warmup": 0.0}
 # Single tokens: each golden solution is visited sixteen times, four in an update, at one rate.
 TOKENS: dict[str, Any] = {"learning_rate": 1e-5, "epochs": 16, "batch_size": 4, "micro_batch_size": 1, "warmup": 0.0}
-MINI_TOKENS: dict[str, Any] = {**MINI, "learning_rate": 1e-3, "epochs": 16, "batch_size": 4, "micro_batch_size": 4,
+MINI_TOKENS: dict[str, Any] = {**MINI, "learning_rate": 5e-4, "epochs": 16, "batch_size": 4, "micro_batch_size": 4,
                                "warmup": 0.0}  # fmt: skip
 USUAL = {  # of any model, of `mini`
     "sft": ({}, MINI), "dpo": (DPO, MINI_DPO), "grpo": (GRPO, MINI_GRPO), "tokens": (TOKENS, MINI_TOKENS),
@@ -154,6 +156,12 @@ class TrainingConfig(Options):
         if self.full and ModelSpec.of(model).kind == "vllm":
             raise TrainingError(
                 f"a vLLM server loads LoRA matrices, not whole weights: give a rank, such as 64, or hf: for {model}"
+            )
+
+        if self.method == "tokens" and (kind := ModelSpec.of(model).kind) not in SAMPLED:
+            raise TrainingError(
+                f"method tokens samples while it trains, with {' and '.join(SAMPLED)} models, not with {kind}: take "
+                "hf: for the same weights"
             )
 
     @classmethod

@@ -21,7 +21,6 @@ from soar.training.config import TrainingConfig, TrainingError
 from soar.training.encoding import check_apart, check_drawn_by, check_rows, fingerprint
 from soar.training.folder import CURVE, HELD_OUT, LOG, RETAIN, ROWS, begin, finished, name_of, tidy
 from soar.training.methods import method_of
-from soar.training.samplers import check_sampler
 from soar.training.traces import read_traces
 from soar.training.verdict import conclude
 
@@ -105,10 +104,8 @@ def train_iter(
             f"adapter {start.name} holds {'whole weights' if start.full else 'LoRA matrices'}: go on from it with "
             f"rank {'full' if start.full else 'of these'}, or train from the base model"
         )
-    if config.method == "tokens":
-        check_sampler(model)
-        if config.replay is not None:
-            read_traces(config.replay)
+    if config.replay is not None:
+        read_traces(config.replay)
     if kind == "groups":
         check_drawn_by(dataset, model, None if start is None else start.name)
     options = config.model_dump(mode="json", exclude=UNTOUCHED)

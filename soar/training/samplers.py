@@ -11,7 +11,6 @@ from soar.core.process import available_cores
 from soar.models.adapter import base_source
 from soar.models.spec import ModelSpec
 from soar.models.worker import Worker
-from soar.training.config import TrainingError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -60,12 +59,6 @@ class LocalSampler:
         if not n:
             return Sampled(self.worker.call("next_logprobs", list(beginning)), [])
         return Sampled([], self.worker.call("go_on", list(beginning), n, max_tokens, seed))
-
-
-def check_sampler(model: str) -> None:
-    """Raise TrainingError where a model cannot be asked for single tokens while it learns."""
-    if (kind := ModelSpec.of(model).kind) not in SERVERS:
-        raise TrainingError(f"method tokens samples while it trains, with {' or '.join(SERVERS)} models, not {kind}")
 
 
 @contextmanager

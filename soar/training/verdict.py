@@ -16,9 +16,9 @@ from soar.models.adapter import Adapter, base_source
 from soar.models.spec import ModelSpec
 from soar.models.worker import Worker
 from soar.training.folder import CHECKS
+from soar.training.samplers import SERVERS
 
 LIMITS = {"fp32": 1e-3, "bf16": 0.25}  # nats a token that trainer and server may differ by
-SERVERS = {"mini": ("soar.models.mini.child:Child", "folder"), "hf": ("soar.models.transformers:Child", "source")}
 
 Logprobs = list[list[float]]
 

@@ -33,7 +33,8 @@ def test_one_method_a_round_the_last_repeats() -> None:
         assert made.method == ("sft", "grpo") and [made.method_of(n) for n in range(4)] == ["sft", *["grpo"] * 3]
         assert LoopConfig.of(made.model_dump(mode="json")) == made
     assert config().method == ("sft",) and config().min_p == 0.05 and config(method="grpo").min_p == 0
-    assert [config().retains(one) for one in ("sft", "dpo", "grpo")] == [False, False, True]
+    assert [config().retains(one) for one in ("sft", "dpo", "grpo", "tokens")] == [False, False, True, True]
+    assert config(method="tokens").min_p == 0.05  # it draws by itself
     assert config(retain=True).retains("sft") and not config(retain=False).retains("grpo")
     with pytest.raises(soar.ConfigError, match="method"):
         config(method="sft,ppo")

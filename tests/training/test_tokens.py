@@ -123,7 +123,7 @@ def test_a_line_that_was_cut_short_is_taken_off(tmp_path: Path) -> None:
 
 def test_what_cannot_work_is_refused_before_anything_is_trained(tmp_path: Path) -> None:
     rows = golden_rows(1)
-    with pytest.raises(TrainingError, match="mini or hf models, not vllm"):
+    with pytest.raises(TrainingError, match="mini and hf models, not with vllm"):
         train(rows, "vllm:x", tmp_path / "a", TrainingConfig.for_model("vllm:x", method="tokens"))
     with pytest.raises(TrainingError, match=r"holds no traces.jsonl"):
         train(rows, "mini", tmp_path / "a", CONFIG.model_copy(update={"replay": str(tmp_path)}))
