@@ -91,7 +91,7 @@ class TokenTrainer:
             self.policy.network.enable_input_require_grads()
         self.weights = [one for one in self.policy.network.parameters() if one.requires_grad]
         self.optimizer = torch.optim.AdamW(self.weights, config.learning_rate, BETAS, weight_decay=config.weight_decay)
-        self.steps = -(-len(self.goldens) * config.epochs // config.batch_size)
+        self.steps = config.epochs * -(-len(self.goldens) // config.batch_size)
 
     def run(self, emit: Emit) -> Figures:
         """Train from the last checkpoint to the end; return figures."""
@@ -117,12 +117,10 @@ class TokenTrainer:
 
     def _drawn(self, step: int) -> list[Golden]:
         """The golden solutions of a step: each comes once in an epoch, in an order of its own."""
-        size, count = self.policy.config.batch_size, len(self.goldens)
-        numbers = range((step - 1) * size, min(step * size, count * self.policy.config.epochs))
-        seed = self.policy.config.seed
-        orders = {n // count: keyed_rng(seed, "order", n // count).permutation(count) for n in numbers}
-        picked = dict.fromkeys(int(orders[n // count][n % count]) for n in numbers)  # of two epochs' ends once
-        return [self.goldens[place] for place in picked]
+        config = self.policy.config
+        epoch, part = divmod(step - 1, self.steps // config.epochs)
+        order = keyed_rng(config.seed, "order", epoch).permutation(len(self.goldens))
+        return [self.goldens[i] for i in order[part * config.batch_size : (part + 1) * config.batch_size]]
 
     def _held(self, step: int, visits: Sequence[tuple[Golden, Line]]) -> list[Golden]:
         """The solutions that were visited, and some of the others, whose targets should not be lost meanwhile."""
