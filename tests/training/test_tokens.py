@@ -81,6 +81,20 @@ def test_a_visit_tries_what_is_likely_and_the_golden_token(tokenizer: Any, rewar
         json.dumps(line)
 
 
+def test_samplers_of_one_model_say_the_same(tokenizer: Any, rewards: Rewards, sampler: Sampler) -> None:
+    (golden, *_), _ = read_golden(golden_rows(1), tokenizer, 4096, rewards)
+    beginning = [*golden.prompt, *golden.reply[:2]]
+    with open_sampler(f"hf:{WEIGHTS}") as reload:
+        other = reload(None)
+        both = [np.array(one.sample(beginning, 0, 0, 0).next) for one in (sampler, other)]
+        assert np.abs(np.exp(both[0]) - np.exp(both[1])).max() < 1e-4
+        for one in (sampler, other):
+            replies = one.sample(beginning, 6, 12, seed=3).replies
+            assert replies == one.sample(beginning, 6, 12, seed=3).replies and len(replies) == 6
+            assert all(0 < len(reply) <= 12 for reply in replies)
+            assert {reply[-1] for reply in replies if len(reply) < 12} <= ends_of(str(WEIGHTS), golden)
+
+
 def test_a_failure_of_the_sandbox_is_never_a_reward(tokenizer: Any, rewards: Rewards, sampler: Sampler) -> None:
     (golden, *_), _ = read_golden(golden_rows(1), tokenizer, 4096, rewards)
 
