@@ -154,9 +154,9 @@ def pack(work: Path, out: Path) -> None:
     with tarfile.open(whole, "w:gz", compresslevel=1) as tar:
         for file in [work / "left-out.txt", *taken]:
             tar.add(file, file.relative_to(work))
-    with whole.open("rb") as file:
+    with whole.open("rb") as packed:
         for number in range(-(-whole.stat().st_size // PART)):
-            (out / f"part-{number}").write_bytes(file.read(PART))
+            (out / f"part-{number}").write_bytes(packed.read(PART))
     whole.unlink()
     print(f"{len(taken)} files, {total / 2**20:.1f} MiB, {len(left)} left out: see left-out.txt")
 
