@@ -107,7 +107,17 @@ def make_dataset(
     if isinstance(embedder, str):
         embedder = load_embedder(embedder)
     choice = RowConfig(
-        chosen_by, refinement, per_task, augment, augment_by, move_inputs, simplify, embedder, threshold, test_time, seed
+        chosen_by,
+        refinement,
+        per_task,
+        augment,
+        augment_by,
+        move_inputs,
+        simplify,
+        embedder,
+        threshold,
+        test_time,
+        seed,
     )
     report = HindsightReport(choice.to_json() | {"iteration": iteration})
     with ExitStack() as stack:
@@ -136,9 +146,7 @@ def tasks_of(sources: Sequence[Source]) -> list[Task]:
     return list(best_known(task for source in sources for task in source.tasks.values()).values())
 
 
-def _check(
-    selection: object, refinement: str, augment_by: str, per_task: int, augment: int, test_time: bool
-) -> None:
+def _check(selection: object, refinement: str, augment_by: str, per_task: int, augment: int, test_time: bool) -> None:
     words = (
         ("selection", selection, SELECTIONS), ("refinement", refinement, REFINEMENTS),
         ("augment_by", augment_by, AUGMENT_BY),

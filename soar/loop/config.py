@@ -57,8 +57,8 @@ class HindsightConfig(Options):
         refinement: of refinement rows: "uniform", "diverse" (paper), "none".
         per_task: most rows of a kind per task and round (paper: 50).
         augment: rows more for each solution, at other inputs; see `make_dataset` (paper: none).
-        augment_by: so many for each solution ("even"), or in proportion to how rarely its task is solved ("difficulty");
-            see `make_dataset`.
+        augment_by: so many for each solution ("even"), or in proportion to how rarely its task is solved
+            ("difficulty"); see `make_dataset`.
         move_inputs: show programs that solve nothing at changed inputs; see `make_dataset` (paper: no).
         simplify: take out of programs what changes nothing; see `make_dataset` (paper: no).
         scope: attempts that rows come from: of the "current" round (the authors' code), or of "all" rounds so far

@@ -166,9 +166,8 @@ def test_solutions_at_other_inputs_are_right_and_new(run: Path) -> None:
 
 def test_solutions_of_hard_tasks_are_shown_at_more_inputs(tmp_path: Path) -> None:
     right, wrong = "def transform(grid):\n    return grid[::-1]", "def transform(grid):\n    return [[9]]"
-    task = soar.Task.from_json(
-        "flip", {"train": [{"input": [[1], [2]], "output": [[2], [1]]}], "test": [{"input": [[3], [4]], "output": [[4], [3]]}]}
-    )  # fmt: skip
+    examples = [{"input": [[1], [2]], "output": [[2], [1]]}, {"input": [[3], [4]], "output": [[4], [3]]}]
+    task = soar.Task.from_json("flip", {"train": examples[:1], "test": examples[1:]})
     made = {}
     for solving in (1, 2, 4):
         model = soar.ScriptedModel([*[right] * solving, *[wrong] * (4 - solving)])
@@ -379,7 +378,7 @@ def test_what_cannot_be_is_refused(run: Path, tmp_path: Path) -> None:
         make_dataset(run, refinement="divers")  # type: ignore[arg-type]
     with pytest.raises(DatasetError, match="greedy-diverse or correct-only"):
         make_dataset(run, test_time=True, selection="uniform")
-    with pytest.raises(DatasetError, match="augment_by 'hard'.*even, difficulty"):
+    with pytest.raises(DatasetError, match=r"augment_by 'hard'.*even, difficulty"):
         make_dataset(run, augment=1, augment_by="hard")  # type: ignore[arg-type]
     with pytest.raises(DatasetError, match="augment is at least 0"):
         make_dataset(run, augment=-1)
