@@ -11,6 +11,7 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from soar.archive.reader import Archive
+    from soar.archive.records import Grant
     from soar.cluster.ray_backend import Ray
     from soar.core.errors import SoarError
     from soar.evaluation import (
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from soar.evolution.scores.task import EvaluatorTask, ScoreTask
     from soar.evolution.snapshot import Snapshot
     from soar.evolution.stopping import Cost, Programs, Seconds, StopFile, Stopper, Tokens
+    from soar.evolution.teacher_budget import TeacherBudget
     from soar.hindsight import (
         HindsightReport,
         make_dataset,
@@ -74,6 +76,7 @@ __all__ = [
     "EvolveConfig",
     "EvolveResult",
     "Example",
+    "Grant",
     "HindsightReport",
     "LanguageModel",
     "LoopConfig",
@@ -97,6 +100,7 @@ __all__ = [
     "Stopper",
     "Task",
     "TaskSet",
+    "TeacherBudget",
     "Tokens",
     "TrainingConfig",
     "check_executor",
@@ -143,6 +147,7 @@ __all__ = [
 _HOMES = {
     "soar.archive.reader": ["Archive"],
     "soar.cluster.ray_backend": ["Ray"],
+    "soar.archive.records": ["Grant"],
     "soar.core.errors": ["SoarError"],
     "soar.evaluation": [
         "Evaluation",
@@ -181,6 +186,7 @@ _HOMES = {
         "make_pairs",
         "make_replies",
     ],
+    "soar.evolution.teacher_budget": ["TeacherBudget"],
     "soar.loop.config": ["LoopConfig"],
     "soar.loop.loop": ["iterate", "iterate_iter"],
     "soar.loop.report": ["LoopReport", "load_report"],

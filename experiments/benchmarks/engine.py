@@ -34,6 +34,7 @@ from pathlib import Path
 from typing import Any
 
 from soar.archive.writer import ArchiveWriter
+from soar.evolution.budget import FixedBudget
 from soar.evolution.client import ModelClient
 from soar.evolution.config import SearchConfig
 from soar.evolution.engine import search_all
@@ -246,7 +247,9 @@ def measure(
         sandbox = SimulatedSandbox(tasks)
         before, started = time.thread_time(), loop.time()
         loop.call_soon(growth.look, loop)
-        runner.run(search_all(plan, SearchContext(client, sandbox, archive, config, progress), run, snapshots))
+        runner.run(
+            search_all(plan, SearchContext(client, sandbox, archive, config, progress, FixedBudget()), run, snapshots)
+        )
         cpu, clock = time.thread_time() - before - model.cpu - sandbox.cpu, loop.time() - started
     rounds = in_rounds(model.work["sample"], model.work["refine"], config.islands * count)
     every = [*model.work["sample"], *model.work["refine"]]

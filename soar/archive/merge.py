@@ -48,7 +48,8 @@ STEPS = (
     "DROP TABLE shared",
 )
 LACKING = {"operator": OPERATOR}  # what stands for a column that an older archive lacks; NULL for any other
-DECISIONS = "INSERT OR IGNORE INTO main.decision SELECT * FROM other.decision"  # not in the first schema version
+# Not in the first schema version.
+DECISIONS = "INSERT OR IGNORE INTO main.decision ({decision}) SELECT {their_decision} FROM other.decision"
 
 
 class ConflictError(Exception):
@@ -75,7 +76,7 @@ def absorb(connection: sqlite3.Connection) -> list[tuple[str, str]]:
     for step in STEPS:
         connection.execute(step.format(**names))
     if connection.execute("SELECT 1 FROM other.sqlite_master WHERE name = 'decision'").fetchone():
-        connection.execute(DECISIONS)
+        connection.execute(DECISIONS.format(**names))
     connection.execute("DROP TABLE twin")
     return twins
 
@@ -86,7 +87,7 @@ def _columns(connection: sqlite3.Connection) -> dict[str, str]:
     For a column that an older archive lacks see `LACKING`.
     """
     names = {}
-    for table in ("request", "completion", "outcome"):
+    for table in ("request", "completion", "outcome", "decision"):
         ours, theirs = (
             [name for _, name, *_ in connection.execute(f"PRAGMA {database}.table_info({table})")]
             for database in ("main", "other")

@@ -52,6 +52,22 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
+class Grant:
+    """Completions that a budget gives to a task: of the sampling prompt, and of the refinement phase."""
+
+    samples: int = 0
+    refinements: int = 0
+
+    @property
+    def total(self) -> int:
+        """Completions of both kinds."""
+        return self.samples + self.refinements
+
+    def __add__(self, other: Grant) -> Grant:
+        return Grant(self.samples + other.samples, self.refinements + other.refinements)
+
+
+@dataclass(frozen=True, slots=True)
 class Record:
     """One completion with what became of it.
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 DECISION = """
-CREATE TABLE decision (            -- how a budget was divided: further refinements of a task in a round
+CREATE TABLE decision (            -- how a budget was divided: further completions of a task in a round
     iteration INTEGER NOT NULL,
     round INTEGER NOT NULL,
     task_hash TEXT NOT NULL,
@@ -12,6 +12,8 @@ CREATE TABLE decision (            -- how a budget was divided: further refineme
     PRIMARY KEY (iteration, round, task_hash)
 ) WITHOUT ROWID;
 """
+# NULL: decided before 6, when every task got all its samples in round 0.
+SAMPLES = "ALTER TABLE decision ADD COLUMN samples INTEGER;"
 SCHEMA = (
     """
 CREATE TABLE request (             -- one prompt's n completions; fewer while some are still to come
@@ -73,6 +75,7 @@ CREATE TABLE outcome (
 ) WITHOUT ROWID;
 """
     + DECISION
+    + SAMPLES
 )
 COST = "ALTER TABLE request ADD COLUMN cost REAL;"
 # From 4 on a request may lack completions and a program outcomes: only a soar that asks for the rest may go on with it.
@@ -87,5 +90,5 @@ ALTER TABLE completion ADD COLUMN token_ids BLOB;
 ALTER TABLE completion ADD COLUMN token_logprobs BLOB;
 """
 # Version -> what makes the next one of it; readers can do without.
-MIGRATIONS = {1: DECISION, 2: COST, 3: PARTS, 4: OPERATORS}
+MIGRATIONS = {1: DECISION, 2: COST, 3: PARTS, 4: OPERATORS, 5: SAMPLES}
 APPLICATION_ID = 0x534F4152  # "SOAR", in the file's header

@@ -18,7 +18,7 @@ from typing import IO
 from soar.archive.merge import ConflictError, absorb
 from soar.archive.packing import FLOATS, INTEGERS, packed
 from soar.archive.reader import Archive, ArchiveError, clear_errors
-from soar.archive.records import Record, Request
+from soar.archive.records import Grant, Record, Request
 from soar.archive.schema import APPLICATION_ID, MIGRATIONS, SCHEMA, SCHEMA_VERSION
 from soar.core.files import remove, whole
 from soar.core.incidents import record_incident
@@ -102,20 +102,28 @@ class ArchiveWriter(Archive):
             for program, outcomes in did.items():
                 self._insert_outcomes(self._insert_program(program), dict(zip(inputs, outcomes, strict=True)))
 
-    def decisions(self, iteration: int) -> list[dict[str, int]]:
-        """Return for each round of a budget the further refinements of each task, by content hash."""
-        query = "SELECT round, task_hash, refinements FROM decision WHERE iteration = ? ORDER BY round"
-        rounds: list[dict[str, int]] = []
-        for number, task_hash, refinements in self._connection.execute(query, (iteration,)):
+    def decisions(self, iteration: int, samples: int = 0) -> list[dict[str, Grant]]:
+        """Return for each round of a budget the further completions of each task, by content hash.
+
+        Args:
+            iteration: of the loop.
+            samples: of each task in round 0, where an archive older than schema 6 does not say.
+        """
+        query = "SELECT round, task_hash, samples, refinements FROM decision WHERE iteration = ? ORDER BY round"
+        rounds: list[dict[str, Grant]] = []
+        for number, task_hash, sampled, refinements in self._connection.execute(query, (iteration,)):
             rounds += [{} for _ in range(number + 1 - len(rounds))]
-            rounds[number][task_hash] = refinements
+            if sampled is None:
+                sampled = 0 if number else samples
+            rounds[number][task_hash] = Grant(sampled, refinements)
         return rounds
 
-    def decide(self, iteration: int, number: int, decision: Mapping[str, int]) -> None:
+    def decide(self, iteration: int, number: int, decision: Mapping[str, Grant]) -> None:
         """Record a round's decision, once and for all. Raises ArchiveError."""
-        rows = [(iteration, number, task_hash, refinements) for task_hash, refinements in decision.items()]
+        rows = [(iteration, number, task, one.samples, one.refinements) for task, one in decision.items()]
+        query = "INSERT INTO decision (iteration, round, task_hash, samples, refinements) VALUES (?, ?, ?, ?, ?)"
         with self._transaction():
-            self._connection.executemany("INSERT INTO decision VALUES (?, ?, ?, ?)", rows)
+            self._connection.executemany(query, rows)
 
     def absorb(self, path: Path) -> None:
         """Take in everything that another archive holds, or nothing; what is known already is kept once.

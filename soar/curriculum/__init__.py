@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from soar.curriculum.allocation import DSC, Knapsack
 from soar.curriculum.bandits import DUMP, SEC, LearningProgress
-from soar.curriculum.base import Allocator, CurriculumError, Teacher
+from soar.curriculum.base import Allocator, CurriculumError, Finite, Teacher
 from soar.curriculum.difficulty import Difficulty, estimate, estimates, ranked
+from soar.curriculum.features import task_features
 from soar.curriculum.fixed import Stage, Stages, TestTimeCurriculum, Uniform, eps, rps
 from soar.curriculum.frontier import VCRL, BalancedFilter
 from soar.curriculum.groups import group_by_difficulty
@@ -29,6 +30,7 @@ __all__ = [
     "BalancedFilter",
     "CurriculumError",
     "Difficulty",
+    "Finite",
     "Knapsack",
     "Known",
     "LearningProgress",
@@ -48,4 +50,5 @@ __all__ = [
     "ranked",
     "read_record",
     "rps",
+    "task_features",
 ]

@@ -137,6 +137,10 @@ class DSC(BaseTeacher):
         """Return whether the task needs no more samples."""
         return self.done[task]
 
+    def open(self, task: str) -> bool:
+        """See `Finite.open`."""
+        return not self.settled(task)
+
     def wanted(self, task: str) -> int:
         """Return the samples of the next window: 0 where it is settled, else as many as it had, at first see above."""
         if self.settled(task):

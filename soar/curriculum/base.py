@@ -53,6 +53,15 @@ class Allocator(Protocol):
         ...
 
 
+@runtime_checkable
+class Finite(Protocol):
+    """A teacher that is done with a task at some time: a search that it guides ends when no task is open."""
+
+    def open(self, task: str) -> bool:
+        """Return whether more of the task is wanted."""
+        ...
+
+
 class BaseTeacher(ABC):
     """What all teachers here share: tasks, counts, checks, state.
 

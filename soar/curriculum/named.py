@@ -35,6 +35,7 @@ class Known:
         targets: features of the target tasks.
         visits: of the first of two stages: the easier half of the tasks.
         path: where a record is kept.
+        share: completions of each task, were they divided evenly, by which budgets of searches are measured.
     """
 
     tasks: Sequence[str]
@@ -44,6 +45,7 @@ class Known:
     targets: Mapping[str, ArrayLike] | None = None
     visits: int = 400
     path: str | Path | None = None
+    share: int = 32
 
     def hardness(self) -> dict[str, float]:
         """Return the difficulty of each task. Raises CurriculumError where it is not known."""
@@ -55,7 +57,14 @@ class Known:
         """Return the group of each task; None where each is one."""
         if self.groups is not None:
             return values_for(self.tasks, self.groups, "group")
-        return None if self.difficulty is None else group_by_difficulty(self.hardness(), GROUPS)
+        if self.difficulty is None:
+            return None
+        if len(self.tasks) < GROUPS:
+            raise CurriculumError(
+                f"this teacher sorts tasks into {GROUPS} groups by difficulty, and there are {len(self.tasks)}: "
+                "give more tasks, or take a teacher without groups (uniform, record, prospects)"
+            )
+        return group_by_difficulty(self.hardness(), GROUPS)
 
     def vectors(self) -> dict[str, ArrayLike]:
         """Return the features of each task. Raises CurriculumError where they are not known."""
@@ -92,8 +101,10 @@ TEACHERS: dict[str, Callable[[Known], BaseTeacher]] = {
     "knapsack": lambda known: Knapsack(known.tasks),
     "alp": lambda known: LearningProgress(known.tasks, known.arms()),
     "alp-gmm": lambda known: ALPGMM(known.vectors()),
-    "dsc": lambda known: DSC(known.hardness()),
-    "prospects": lambda known: Prospects(known.difficulty or dict.fromkeys(known.tasks, 0.0)),
+    "dsc": lambda known: DSC(known.hardness(), most=2 * known.share),
+    "prospects": lambda known: Prospects(
+        known.difficulty or dict.fromkeys(known.tasks, 0.0), first=max(known.share // 2, 1), most=2 * known.share
+    ),
     "ttc": lambda known: TestTimeCurriculum(known.vectors(), known.targets or {}, max(1, len(known.tasks) // 4)),
 }
 

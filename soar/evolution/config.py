@@ -23,6 +23,26 @@ if TYPE_CHECKING:
     from soar.models.base import Capabilities
 
 
+BUDGET_OF_TEACHER = "teacher:"
+# Teachers that say something of a search: all but those of rates and targets.
+BudgetName: TypeAlias = Literal[
+    "fixed",
+    "adaptive",
+    "teacher:uniform",
+    "teacher:record",
+    "teacher:record-notes",
+    "teacher:adarft",
+    "teacher:sec",
+    "teacher:dump",
+    "teacher:vcrl",
+    "teacher:filter",
+    "teacher:cdas",
+    "teacher:knapsack",
+    "teacher:alp",
+    "teacher:alp-gmm",
+    "teacher:dsc",
+    "teacher:prospects",
+]
 OperatorName: TypeAlias = Literal["refine", "crossover", "compose"]
 ENOUGH = 4  # programs that solve all examples, after which a model that costs something is asked no further
 
@@ -37,8 +57,9 @@ class SearchConfig(Options):
     Attributes:
         samples: completions of the sampling phase, per task (paper: 3,000).
         refinements: completions of the refinement phase, per task, divided evenly among the islands (paper: 3,000).
-        budget: "fixed" (paper): every task gets its refinements; "adaptive": tasks share them, see
-            `soar.evolution.budget.AdaptiveBudget`; or a `Budget` of your own.
+        budget: "fixed" (paper): every task gets its samples and refinements; "adaptive": tasks share the refinements,
+            see `soar.evolution.budget.AdaptiveBudget`; "teacher:NAME": tasks share samples and refinements as a teacher
+            hands them out, see `soar.evolution.teacher_budget.TeacherBudget`; or a `Budget` of your own.
         seed: the same seed gives the same requests, and with a model that takes seeds the same programs.
         samples_per_request: completions per sampling prompt; None: the prompt set's (paper: 50).
         refinements_per_request: completions per refinement prompt (paper: 4).
@@ -89,7 +110,7 @@ class SearchConfig(Options):
 
     samples: int = Field(64, ge=0, json_schema_extra=may("grow"))
     refinements: int = Field(64, ge=0, json_schema_extra=may("grow"))
-    budget: Annotated[Literal["fixed", "adaptive"] | Custom, *name_or("grant", ("fixed", "adaptive"))] = "fixed"
+    budget: Annotated[BudgetName | Custom, *name_or("grant", get_args(BudgetName))] = "fixed"
     seed: int = 0
     samples_per_request: int | None = Field(None, ge=1)
     refinements_per_request: int = Field(4, ge=1)

@@ -8,8 +8,10 @@ import queue
 import threading
 import time
 from collections.abc import Coroutine, Generator
+from dataclasses import replace
 
-from soar.evolution.budget import BudgetAllocator, TaskState, make_budget
+from soar.evolution.allocator import BudgetAllocator
+from soar.evolution.budget import TaskState
 from soar.evolution.plan import Plan, sampling
 from soar.evolution.progress import Progress
 from soar.evolution.requests import SearchContext
@@ -113,7 +115,7 @@ class _Rounds:
         self.context, self.folder, self.snapshots = context, folder, snapshots
         self.work = {item[0].content_hash: item for item in plan.work}
         self.allocator = BudgetAllocator(
-            make_budget(context.config), list(self.work), context.archive, context.config, context.progress.stop
+            context.budget, list(self.work), context.archive, context.config, context.progress.stop
         )
         self.turns = ((number, hash, item) for number in itertools.count() for hash, item in self.work.items())
         self.states: dict[str, TaskState] = {}  # of tasks that are not done
@@ -126,17 +128,20 @@ class _Rounds:
             if granted is None:
                 self.context.client.scheduler.longest_first = True  # no task is left to begin
                 return
-            if number == 0 or granted > self.states[hash].granted:
+            if number == 0 or granted != self.states[hash].granted:
                 drawing = sampling(self.context.config, prompt_set)
                 search = TaskSearch(task, prompt_set, drawing, self.context, prompt, granted, self.counted[hash])
                 if self.context.progress.stop() or not await _search_one(search, number, self.folder):
                     await self.allocator.close()
                     return
-                self.states[hash] = TaskState(search.completions, granted, search.best, search.solving)
+                self.states[hash] = TaskState(search.completions, granted, search.best, search.solving, search.rewards)
+                self.snapshots.put(self.context.progress.snapshot())
+            elif self.states[hash].rewards:
+                self.states[hash] = replace(self.states[hash], rewards=())
             await self.allocator.report(number, hash, self.states[hash])
             if self.allocator.over(number + 1):
                 self._end(hash)
-            self.snapshots.put(self.context.progress.snapshot())
+                self.snapshots.put(self.context.progress.snapshot())
 
     def finish(self) -> None:
         """Take note that tasks which might have got more are done as well; a stopper that came too late was none."""

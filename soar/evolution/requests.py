@@ -10,6 +10,7 @@ from typing import Any
 from soar.archive.records import Evaluator, Record, Request, hashes, prompt_hash, request_key, task_inputs
 from soar.archive.writer import ArchiveWriter
 from soar.core.seeding import keyed_seed
+from soar.evolution.budget import Budget
 from soar.evolution.client import ModelClient
 from soar.evolution.config import SearchConfig
 from soar.evolution.few_shot import FewShotPool
@@ -33,6 +34,7 @@ class SearchContext:
     archive: ArchiveWriter
     config: SearchConfig
     progress: Progress
+    budget: Budget
     few_shot: FewShotPool | None = None
 
 

@@ -16,6 +16,7 @@ from soar.archive.writer import ArchiveWriter
 from soar.core.errors import expect, expect_path
 from soar.core.incidents import collect_incidents
 from soar.core.terminal import notify
+from soar.evolution.allocator import make_budget
 from soar.evolution.client import ModelClient
 from soar.evolution.config import ConfigError, SearchConfig
 from soar.evolution.cost import worst_case, worst_case_text
@@ -66,6 +67,7 @@ def run_session(
         plan = make_plan(wanted, client, config)
         if trained is not None:
             trained.check(opened.name, [one.label for one in plan.prompt_sets.values()])
+        keeps = make_budget(config, {item[0].content_hash: item[0] for item in plan.work})
         pool = find_pool(folder, config, wanted)
         archive = stack.enter_context(ArchiveWriter(folder.archive))
         raised = folder.claim(
@@ -90,7 +92,8 @@ def run_session(
             notify(f"asks no further for a task once {config.enough} programs solve its examples (stop_when_solved)")
         if opened.capabilities.prices is not None:
             notify(worst_case_text(worst_case(plan, client, config), opened.capabilities.prices))
-        yield from run_engine(plan, SearchContext(client, runs, archive, config, progress, pool), folder)
+        context = SearchContext(client, runs, archive, config, progress, keeps, pool)
+        yield from run_engine(plan, context, folder)
     results = SearchResults(folder, wanted, config, plan.skipped, progress.stopped, keep=temporary)
     yield replace(progress.snapshot(), results=results)
 

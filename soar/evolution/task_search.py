@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import NamedTuple
 
-from soar.archive.records import Evaluator
+from soar.archive.records import Evaluator, Grant
 from soar.core.seeding import keyed_rng
 from soar.evolution.flow import Flow, refining_ahead
 from soar.evolution.operators import SAMPLE, Operator, make_operators
@@ -38,10 +38,11 @@ class TaskSearch:
     """One task on the context, for one round of the budget. Sees no test output: `task` must not have any.
 
     Attributes:
-        refinements: what the task may have made by the end of this round, those of earlier rounds included.
+        granted: what the task may have made by the end of this round, what earlier rounds granted included.
         drawing: how replies are drawn.
         counted: per island (None: sampling) the requests that the progress knows of; goes from round to round.
         completions, best, solving: see `soar.evolution.budget.TaskState`.
+        gained: by its key, the reward of each attempt of this round, see `soar.evolution.budget.TaskState`.
     """
 
     task: Task
@@ -49,7 +50,7 @@ class TaskSearch:
     drawing: Sampling
     context: SearchContext
     prompt: Prompt
-    refinements: int
+    granted: Grant
     counted: dict[int | None, int]
     evaluator: Evaluator = field(init=False)
     prompt_builder: PromptBuilder = field(init=False)
@@ -58,9 +59,16 @@ class TaskSearch:
     completions: int = 0
     best: float = 0.0
     solving: int = 0
+    gained: dict[str, float] = field(default_factory=dict)
+    before: Mapping[int | None, int] = field(init=False)  # requests of earlier rounds
     at_hand: int = 0  # attempts that solve all examples, recorded before
     flow: Flow | None = None
     late: list[asyncio.Task[Done | None]] = field(default_factory=list)  # sampling requests that may be under way
+
+    @property
+    def rewards(self) -> tuple[float, ...]:
+        """Of the attempts that this round brought, in the order of their keys."""
+        return tuple(self.gained[key] for key in sorted(self.gained))
 
     async def search(self) -> bool:
         """Spend what the task has been granted; everything that comes of it goes to the archive.
@@ -68,6 +76,7 @@ class TaskSearch:
         Returns whether it is spent: False where the search was stopped before.
         """
         context, config = self.context, self.context.config
+        self.before = dict(self.counted)
         self.evaluator = config.evaluator(self.task)
         self.prompt_builder = PromptBuilder(
             self.task, self.prompt_set, self.prompt, context.progress.dropped.get(self.task.id, 0),
@@ -93,7 +102,6 @@ class TaskSearch:
             samples = await self._sample()
             if samples is None:
                 return False
-            self.counted[None] = config.samples  # at least as many as there are requests
             steps = SolvedSteps(config.islands)
             islands = [group.create_task(self._refine(island, samples, steps)) for island in range(config.islands)]
         return all(island.result() for island in islands) and None not in [await request for request in self.late]
@@ -110,7 +118,8 @@ class TaskSearch:
         wanted = config.early_stop if config.enough is None else min(config.early_stop, config.enough)
         solved = 0
         size = config.samples_per_request or self.prompt_set.settings.samples_per_request
-        sizes = request_sizes(self.requests.sizes, config.iteration, "sample", None, config.samples, size)
+        budget = self.granted.samples
+        sizes = request_sizes(self.requests.sizes, config.iteration, "sample", None, budget, size)
         for step, n in enumerate(sizes):
             if step >= ahead:
                 earlier = await requests[step - ahead]
@@ -121,7 +130,7 @@ class TaskSearch:
                 break
             requests.append(self.group.create_task(self._sample_once(Place("sample", None, step), n)))
         if self.flow is not None and requests:
-            every = request_sizes(self.requests.sizes, config.iteration, "sample", None, config.samples, size)
+            every = request_sizes(self.requests.sizes, config.iteration, "sample", None, budget, size)
             asked = sum(islice(every, len(requests)))
             await self.flow.most(None, asked, asked // LATE_SAMPLES)
             self.late = requests
@@ -137,7 +146,7 @@ class TaskSearch:
         if known is not None and known.whole:
             return _done(known.attempts)
         shown = self.prompt_builder.sampling(keyed_rng(*self.requests.key(place), "few-shot"))
-        chain = self.refinements + self.context.config.samples  # all refinements wait for the samples
+        chain = self.granted.total  # all refinements wait for the samples
         return _done(await self.requests.fill(place, n, (), shown, chain, known))
 
     async def _refine(self, island: int, samples: Done, steps: SolvedSteps) -> bool:
@@ -149,7 +158,7 @@ class TaskSearch:
         size = config.refinements_per_request
         ahead = refining_ahead(config.refinements, config.islands, size)
         solved = asked = known = 0  # known: requests whose results were waited for
-        budget = island_budget(self.refinements, config.islands, island)
+        budget = island_budget(self.granted.refinements, config.islands, island)
         sizes = request_sizes(self.requests.sizes, config.iteration, "refine", island, budget, size)
         for step, n in enumerate(sizes):
             if self.flow is not None:
@@ -264,8 +273,9 @@ class TaskSearch:
         counted = self.counted.get(place.island, 0)
         if new or place.step >= counted:
             self.context.progress.add(self.task.id, attempts, new)
-            if place.island is not None:
-                self.counted[place.island] = max(counted, place.step + 1)
+            self.counted[place.island] = max(counted, place.step + 1)
+        if place.step >= self.before.get(place.island, 0):
+            self.gained |= {one.key: one.train_accuracy if one.eligible else 0.0 for one in attempts}
 
 
 def _left(requests: Sequence[asyncio.Task[Done | None]]) -> bool:

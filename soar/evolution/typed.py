@@ -17,7 +17,27 @@ class SearchOptions(TypedDict, total=False):
 
     samples: int
     refinements: int
-    budget: Literal["fixed", "adaptive"] | Budget
+    budget: (
+        Literal[
+            "fixed",
+            "adaptive",
+            "teacher:uniform",
+            "teacher:record",
+            "teacher:record-notes",
+            "teacher:adarft",
+            "teacher:sec",
+            "teacher:dump",
+            "teacher:vcrl",
+            "teacher:filter",
+            "teacher:cdas",
+            "teacher:knapsack",
+            "teacher:alp",
+            "teacher:alp-gmm",
+            "teacher:dsc",
+            "teacher:prospects",
+        ]
+        | Budget
+    )
     seed: int
     samples_per_request: int | None
     refinements_per_request: int

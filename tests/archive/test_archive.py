@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from soar.archive.reader import Archive, ArchiveError
-from soar.archive.records import Evaluator, Record, Request, hashes, task_inputs
+from soar.archive.records import Evaluator, Grant, Record, Request, hashes, task_inputs
 from soar.archive.schema import SCHEMA_VERSION
 from soar.archive.writer import ArchiveWriter
 from soar.models.base import Completion
@@ -192,11 +192,11 @@ def test_files_of_another_kind_are_refused(tmp_path: Path) -> None:
         ArchiveWriter(tmp_path / "archive.sqlite")
 
 
-@pytest.fixture(params=[1, 2, 3, 4])
+@pytest.fixture(params=[1, 2, 3, 4, 5])
 def older(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     """The folder of an archive that a soar of an earlier schema version wrote."""
     connection = sqlite3.connect(tmp_path / "archive.sqlite")
-    of_tables = min(request.param, 3)  # 4 changed no table: a request may lack completions, a program outcomes
+    of_tables = 3 if request.param == 4 else request.param  # 4 changed no table: a request may lack completions
     connection.executescript((Path(__file__).parent / "archives" / f"version-{of_tables}.sql").read_text())
     connection.execute(f"PRAGMA user_version = {request.param}")
     connection.close()
@@ -210,8 +210,10 @@ def test_an_archive_of_an_older_soar_is_read_and_brought_up_to_date(older: Path)
     assert [one.key for one in before] == [f"0/sample/-/0/{i}" for i in range(3)] + ["0/refine/2/0/0"]
     with ArchiveWriter(older) as writer:
         assert list(writer.attempts(Evaluator(TASK))) == before and writer.counts() == counts
-        writer.decide(0, 1, {TASK.content_hash: 4})
-        assert writer.decisions(0)[1] == {TASK.content_hash: 4}
+        writer.decide(0, 1, {TASK.content_hash: Grant(2, 4)})
+        first, second = writer.decisions(0, samples=24)
+        assert second == {TASK.content_hash: Grant(2, 4)}
+        assert first in ({}, {TASK.content_hash: Grant(24, 8)})  # version 1 knew no decisions, others no samples
         writer.record(request(9), 1, INPUTS, RECORDS, cost=0.5)
         assert writer.cost() == 0.5
         assert writer._connection.execute("PRAGMA user_version").fetchone() == (SCHEMA_VERSION,)
@@ -247,9 +249,12 @@ def test_tokens_are_kept_as_they_were(archive: ArchiveWriter) -> None:
 
 def test_an_older_archive_can_be_merged(older: Path) -> None:
     with ArchiveWriter(older / "new.sqlite") as new:
+        new.decide(0, 1, {"another": Grant(2, 4)})
         new.record(request(9), 1, INPUTS, RECORDS, cost=0.5)
         new.absorb(older / "archive.sqlite")
         assert new.counts()["completions"] == 7 and new.cost() == 0.5
+        first, second = new.decisions(0, samples=24)
+        assert second == {"another": Grant(2, 4)} and first in ({}, {TASK.content_hash: Grant(24, 8)})
 
 
 def test_costs_are_summed_by_task_and_round(archive: ArchiveWriter) -> None:

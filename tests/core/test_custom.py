@@ -37,9 +37,10 @@ class FirstTask:
     """A budget: one task gets all refinements of the others."""
 
     def grant(
-        self, number: int, config: Any, granted: Mapping[str, int], states: Mapping[str, TaskState], rng: Any
-    ) -> dict[str, int]:
-        return {next(iter(granted)): 4} if number == 0 else {}
+        self, number: int, config: Any, granted: Mapping[str, soar.Grant], states: Mapping[str, TaskState], rng: Any
+    ) -> dict[str, soar.Grant]:
+        every = {task: soar.Grant(samples=config.samples) for task in granted}
+        return every | {next(iter(granted)): soar.Grant(config.samples, 4)} if number == 0 else {}
 
 
 class Fewest:

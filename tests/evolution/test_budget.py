@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import soar
+from soar.archive.records import Grant
 from soar.evolution.budget import AdaptiveBudget, FixedBudget, TaskState
 from soar.evolution.config import ConfigError, SearchConfig
 from soar.evolution.stopping import Programs
@@ -29,39 +30,41 @@ def uneven(prompt: Prompt, place: int, rng: random.Random) -> str:
     return f"```python\ndef transform(grid):\n    return {body}\n```"
 
 
-def decisions(run: Path) -> list[tuple[int, str, int]]:
+def decisions(run: Path) -> list[tuple[int, str, int, int]]:
     connection = sqlite3.connect(run / "archive.sqlite")
-    rows = connection.execute("SELECT round, task_hash, refinements FROM decision ORDER BY 1, 2").fetchall()
+    rows = connection.execute("SELECT round, task_hash, samples, refinements FROM decision ORDER BY 1, 2").fetchall()
     connection.close()
     return rows
 
 
 def test_fixed_grants_all_at_once_and_what_is_raised() -> None:
     rng = np.random.default_rng(0)
-    assert FixedBudget().grant(0, CONFIG, {"a": 0, "b": 0}, {}, rng) == {"a": 64, "b": 64}
-    assert FixedBudget().grant(1, CONFIG, {"a": 64, "b": 40}, {}, rng) == {"b": 24}
-    assert FixedBudget().grant(2, CONFIG, {"a": 64, "b": 64}, {}, rng) == {}
+    given = FixedBudget().grant(0, CONFIG, {"a": Grant(), "b": Grant()}, {}, rng)
+    assert given == {"a": Grant(8, 64), "b": Grant(8, 64)}
+    assert FixedBudget().grant(1, CONFIG, {"a": Grant(8, 64), "b": Grant(6, 40)}, {}, rng) == {"b": Grant(2, 24)}
+    assert FixedBudget().grant(2, CONFIG, {"a": Grant(8, 64), "b": Grant(8, 64)}, {}, rng) == {}
 
 
 def test_adaptive_prefers_tasks_that_are_close_and_leaves_done_ones() -> None:
-    granted = dict.fromkeys("abcd", 16)
-    states = {"a": TaskState(24, 16, 0.75, 0), "b": TaskState(24, 16, 0.0, 0), "c": TaskState(24, 16, 1.0, 10)}
-    states["d"] = TaskState(24, 16, 1.0, 9)
+    had = Grant(8, 16)
+    granted = dict.fromkeys("abcd", had)
+    states = {"a": TaskState(24, had, 0.75, 0), "b": TaskState(24, had, 0.0, 0), "c": TaskState(24, had, 1.0, 10)}
+    states["d"] = TaskState(24, had, 1.0, 9)
     totals = dict.fromkeys("abcd", 0)
     for seed in range(200):
         for task, n in AdaptiveBudget().grant(2, CONFIG, granted, states, np.random.default_rng(seed)).items():
-            assert 0 < n <= 4 * 8 and n % 8 == 0
-            totals[task] += n
+            assert n.samples == 0 and 0 < n.refinements <= 4 * 8 and n.refinements % 8 == 0
+            totals[task] += n.refinements
     assert totals["c"] == 0 and totals["d"] > totals["a"] > 10 * totals["b"]
     assert sum(totals.values()) == 200 * 4 * 8  # one part for each task, whoever gets it
 
 
 def test_adaptive_gives_way_after_many_in_vain() -> None:
-    granted = {"tried": 4000, "fresh": 16}
-    states = {task: TaskState(n + 8, n, 0.5, 0) for task, n in granted.items()}
+    granted = {"tried": Grant(8, 4000), "fresh": Grant(8, 16)}
+    states = {task: TaskState(had.total, had, 0.5, 0) for task, had in granted.items()}
     config = SearchConfig.of({"samples": 8, "refinements": 6400, "refinements_per_request": 2})
     given = AdaptiveBudget().grant(2, config, granted, states, np.random.default_rng(0))
-    assert given["fresh"] > 9 * given.get("tried", 0)
+    assert given["fresh"].refinements > 9 * given.get("tried", Grant()).refinements
 
 
 def test_adaptive_spends_no_more_than_fixed_and_moves_it_where_it_pays(tmp_path: Path) -> None:
@@ -76,7 +79,7 @@ def test_adaptive_spends_no_more_than_fixed_and_moves_it_where_it_pays(tmp_path:
     solved = [made[id] for id in TASKS if int(id[1]) % 3 < 2]
     hopeless = [made[id] for id in TASKS if int(id[1]) % 3 == 2]
     assert max(solved) < 72 < min(hopeless)  # the others are done early, and what they leave is not lost
-    rounds = {number for number, _, _ in decisions(tmp_path)}
+    rounds = {number for number, *_ in decisions(tmp_path)}
     assert rounds == set(range(len(rounds))) and len(rounds) > 4
 
 
