@@ -15,6 +15,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,14 +27,14 @@ import sys
 import soar
 from soar import TrainingConfig
 
-run, ttt, method = sys.argv[1], int(sys.argv[2]), sys.argv[3].split(",")
+run, ttt, method, teacher = sys.argv[1], int(sys.argv[2]), sys.argv[3].split(","), sys.argv[4] or None
 shared = {"batch_size": 4, "micro_batch_size": 4, "checkpoint_seconds": 0}
 methods = dict.fromkeys([*method, *(["sft"] if ttt else [])])
 tasks = soar.load_tasks("arc-agi-1/training")
 soar.iterate(
     tasks.select(["0520fde7", "3af2c5a8", "1e0a9b12"]), held_out=tasks.select(["a699fb00"]),
-    target=tasks.select(["d631b094"]) if ttt else None, run=run, iterations=len(method), ttt=ttt, samples=8,
-    refinements=8, islands=2, samples_per_request=4, method=method, reward="smooth",
+    target=tasks.select(["d631b094"]) if ttt else None, run=run, iterations=2 if teacher else len(method), ttt=ttt,
+    samples=8, refinements=8, islands=2, samples_per_request=4, method=method, reward="smooth", teacher=teacher,
     hindsight={"per_task": 3, "selection": "greedy-diverse", "augment": 1},
     progress=True,
     training=[TrainingConfig.for_model("mini", method=one, epochs=2, **shared) for one in methods],
@@ -49,15 +50,15 @@ ARCHIVE = """SELECT task_hash, key, parents, n, seed, prompt_hash, adapter, posi
     ORDER BY iteration, task_hash, key, position"""
 
 
-def start(run: Path, ttt: int, method: str) -> subprocess.Popen[str]:
+def start(run: Path, ways: Sequence[str]) -> subprocess.Popen[str]:
     """Start the loop; on standard error it says which stage begins."""
-    return subprocess.Popen([sys.executable, "-c", LOOP, str(run), str(ttt), method], stderr=subprocess.PIPE, text=True)
+    return subprocess.Popen([sys.executable, "-c", LOOP, str(run), *ways], stderr=subprocess.PIPE, text=True)
 
 
-def kill_in(run: Path, ttt: int, method: str, stage: str) -> bool:
+def kill_in(run: Path, ways: Sequence[str], stage: str) -> bool:
     """Start the loop and kill it a moment after a stage, or a step of it, has begun; False where it never began."""
     title, _, step = stage.partition(": ")
-    process, begun = start(run, ttt, method), False
+    process, begun = start(run, ways), False
     assert process.stderr is not None
     for line in process.stderr:
         begun = begun or line.strip() == f"soar: {title}"
@@ -83,7 +84,8 @@ def state(run: Path) -> dict[str, Any]:
         found[str(folder.relative_to(run))] = load_from_disk(str(folder)).to_list()
     for weights in run.rglob("adapter_model.safetensors"):
         found[str(weights.relative_to(run))] = weights.read_bytes()
-    for figures in (*run.rglob("evaluation.json"), *run.glob("iteration-*/report.json"), run / "loop.json"):
+    for figures in (*run.rglob("evaluation.json"), *run.glob("iteration-*/report.json"), run / "loop.json",
+                    *run.rglob("teacher.json"), *run.glob("difficulty.json")):  # fmt: skip
         found[str(figures.relative_to(run))] = json.loads(figures.read_text())
     return found
 
@@ -101,19 +103,21 @@ def main() -> None:
     parser.add_argument("--ttt", type=int, default=1, help="test-time rounds; 0: neither pooling nor target")
     parser.add_argument("--method", default="sft", help="by which each round learns: sft,grpo")
     parser.add_argument("--stages", nargs="*", help="where to kill (default: everywhere): " + ", ".join(STAGES))
+    parser.add_argument("--teacher", default="", help="of the loop, which then has two rounds")
     given = parser.parse_args()
+    ways = [str(given.ttt), given.method, given.teacher]
     stages = given.stages or STAGES[: None if given.ttt else STAGES.index("hindsight of all rounds")]
     shutil.rmtree(given.out, ignore_errors=True)
     alone, killed = given.out / "left" / "loop", given.out / "killed" / "loop"  # figures are labelled by the folder
     begun = time.monotonic()
-    undisturbed = start(alone, given.ttt, given.method)
+    undisturbed = start(alone, ways)
     print(undisturbed.communicate()[1], file=sys.stderr)
     seconds = time.monotonic() - begun
     kills = {}
     for stage in stages:
-        kills[stage] = kill_in(killed, given.ttt, given.method, stage)
+        kills[stage] = kill_in(killed, ways, stage)
         print(f"killed in {stage}: {kills[stage]}", file=sys.stderr, flush=True)
-    last = start(killed, given.ttt, given.method)
+    last = start(killed, ways)
     print(last.communicate()[1], file=sys.stderr)
     states = state(alone), state(killed)
     differing = [name for name in states[0].keys() | states[1].keys() if states[0].get(name) != states[1].get(name)]

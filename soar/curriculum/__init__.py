@@ -15,7 +15,7 @@ from soar.curriculum.mixture import ALPGMM
 from soar.curriculum.named import TEACHERS, Known, make_teacher
 from soar.curriculum.prospects import Prospects
 from soar.curriculum.record import Record, read_record
-from soar.curriculum.steps import plan_step
+from soar.curriculum.steps import draw_rows, plan_step
 
 __all__ = [
     "ALPGMM",
@@ -41,6 +41,7 @@ __all__ = [
     "Teacher",
     "TestTimeCurriculum",
     "Uniform",
+    "draw_rows",
     "eps",
     "estimate",
     "estimates",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 
@@ -108,8 +108,13 @@ class Record(BaseTeacher):
 
     def metrics(self) -> dict[str, float]:
         """Also the share of the tasks in each state."""
+        counts = self.counts()
+        return super().metrics() | {name: counts[name] / len(self.tasks) for name in ("hard", *SET_ASIDE)}
+
+    def counts(self) -> dict[str, int]:
+        """Return the number of tasks in each state."""
         states = [entry["state"] for entry in self.entries.values()]
-        return super().metrics() | {name: states.count(name) / len(states) for name in ("hard", *SET_ASIDE)}
+        return {name: states.count(name) for name in get_args(State)}
 
     def _state(self, entry: dict[str, Any]) -> State:
         if entry["saturated_for"] >= self.patience:

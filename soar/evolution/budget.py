@@ -11,6 +11,7 @@ import numpy as np
 from soar.archive.records import Grant
 from soar.evolution.config import SearchConfig
 from soar.evolution.rex import thetas
+from soar.programs.program import Attempt
 from soar.tasks.task import Task
 
 
@@ -23,7 +24,7 @@ class TaskState:
         granted: what it might have made by then; early stop may have left some undone.
         best: the share of the examples that its best eligible attempt solves.
         solving: eligible attempts that solve all examples.
-        rewards: of each attempt that this round brought, the share of the examples that it solves; 0 if not eligible.
+        rewards: of the attempts that this round brought, see `reward`.
     """
 
     completions: int
@@ -36,6 +37,11 @@ class TaskState:
     def unused(self) -> int:
         """Completions that were granted and will not be made."""
         return self.granted.total - self.completions
+
+
+def reward(attempt: Attempt) -> float:
+    """Return what a teacher is told of an attempt: the share of the examples that it solves; 0 if not eligible."""
+    return attempt.train_accuracy if attempt.eligible else 0.0
 
 
 class Budget(Protocol):

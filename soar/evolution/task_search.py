@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from soar.archive.records import Evaluator, Grant
 from soar.core.seeding import keyed_rng
+from soar.evolution.budget import reward
 from soar.evolution.flow import Flow, refining_ahead
 from soar.evolution.operators import SAMPLE, Operator, make_operators
 from soar.evolution.prompt_builder import PromptBuilder, RenderedPrompt
@@ -42,7 +43,7 @@ class TaskSearch:
         drawing: how replies are drawn.
         counted: per island (None: sampling) the requests that the progress knows of; goes from round to round.
         completions, best, solving: see `soar.evolution.budget.TaskState`.
-        gained: by its key, the reward of each attempt of this round, see `soar.evolution.budget.TaskState`.
+        gained: by its key, the reward of each attempt of this round, see `soar.evolution.budget.reward`.
     """
 
     task: Task
@@ -275,7 +276,7 @@ class TaskSearch:
             self.context.progress.add(self.task.id, attempts, new)
             self.counted[place.island] = max(counted, place.step + 1)
         if place.step >= self.before.get(place.island, 0):
-            self.gained |= {one.key: one.train_accuracy if one.eligible else 0.0 for one in attempts}
+            self.gained |= {one.key: reward(one) for one in attempts}
 
 
 def _left(requests: Sequence[asyncio.Task[Done | None]]) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
@@ -45,10 +45,14 @@ class TeacherBudget:
 
     def begin(self, tasks: Mapping[str, Task], config: SearchConfig) -> None:
         """See `soar.evolution.budget.ReadsTasks`. Raises CurriculumError where the teacher needs more than there is."""
-        share = max(config.samples + config.refinements, 1)
-        known = known_of(tasks, share)
+        known = known_of(tasks, config)
         self._teacher = make_teacher(self.teacher, known) if isinstance(self.teacher, str) else self.teacher(known)
-        self._lot = self.lot or max(share // LOTS, SMALLEST)
+        self._lot = self.lot or lot_of(config)
+
+    def told(self, task: str, rewards: Sequence[float]) -> None:
+        """Take note of what attempts at a task have brought."""
+        assert self._teacher is not None
+        self._teacher.update(task, rewards)
 
     def grant(
         self,
@@ -64,7 +68,7 @@ class TeacherBudget:
             raise ConfigError("a TeacherBudget was asked before it was told the tasks: call begin(tasks, config) first")
         for task in granted:  # in an order that no timing decides
             if task in states and states[task].rewards:
-                teacher.update(task, states[task].rewards)
+                self.told(task, states[task].rewards)
         if isinstance(teacher, Finite) and not any(map(teacher.open, granted)):
             return {}
         left = left_of(config, granted, states)
@@ -87,14 +91,21 @@ def further(had: Grant, count: int, config: SearchConfig) -> Grant:
     return Grant(sampled, count - sampled)
 
 
-def known_of(tasks: Mapping[str, Task], share: int) -> Known:
+def lot_of(config: SearchConfig) -> int:
+    """Return the completions that a draw usually brings."""
+    return max((config.samples + config.refinements) // LOTS, SMALLEST)
+
+
+def known_of(tasks: Mapping[str, Task], config: SearchConfig, targets: Mapping[str, Task] | None = None) -> Known:
     """Return what is known of tasks before any of them is searched: how long their examples are, and their features.
 
     Args:
-        tasks: by id.
-        share: completions of each, were they divided evenly.
+        tasks: by what the teacher calls them; `targets`: those that are to be solved in the end, if any.
+        config: of the search.
     """
     difficulty = ranked({id: estimate(task, ()) for id, task in tasks.items()}, "length")
     grids = all(task.is_grid for task in tasks.values())
     features = {id: task_features(task) for id, task in tasks.items()} if grids else None
-    return Known(list(tasks), difficulty, features=features, share=share)
+    wanted = {id: task_features(task) for id, task in (targets or {}).items()}
+    share = max(config.samples + config.refinements, 1)
+    return Known(list(tasks), difficulty, features=features, targets=wanted or None, share=share)

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, get_args
+from typing import Annotated, Any, Literal, Self, TypeAlias, get_args
 
 from pydantic import BeforeValidator, Field
 
@@ -33,6 +33,10 @@ MethodName = Literal["sft", "dpo", "grpo", "tokens"]  # of `soar.training.method
 RewardName = Literal["solved", "examples", "smooth"]  # of `soar.hindsight.groups`
 REINFORCED: tuple[MethodName, ...] = ("grpo", "tokens")  # learn from what the policy itself draws
 DRAWN: tuple[MethodName, ...] = ("grpo",)  # ... in the search before
+TeacherName: TypeAlias = Literal[  # of `soar.curriculum`: all but those of rates
+    "uniform", "record", "record-notes", "adarft", "sec", "dump", "vcrl", "filter", "cdas", "knapsack", "alp",
+    "alp-gmm", "dsc", "prospects", "ttc",
+]  # fmt: skip
 SelectionName = Literal["correct-only", "uniform", "greedy", "greedy-diverse"]  # of `soar.hindsight.selection`
 
 
@@ -102,6 +106,9 @@ class LoopConfig(SearchConfig):
             their searches had: what would have come without learning.
         continued: train each adapter from the one before it, not from the base model (paper: from the base model;
             mini: from the one before).
+        teacher: divides the completions of each search that is learnt from among its tasks, and draws the rows, see
+            docs/curriculum.md; None: every task gets the same, and all rows are taken. Held-out and target tasks, and
+            the last search, keep to `budget`.
         hindsight: see `HindsightConfig`.
     """
 
@@ -115,6 +122,7 @@ class LoopConfig(SearchConfig):
     method: Annotated[tuple[MethodName, ...], BeforeValidator(_split)] = Field(("sft",), min_length=1)
     reward: RewardName = "solved"
     retain: bool | None = None
+    teacher: TeacherName | None = None
     hindsight: HindsightConfig = Field(default_factory=lambda: HindsightConfig.model_validate({}))
 
     @classmethod
@@ -157,7 +165,7 @@ class LoopConfig(SearchConfig):
     def search(self) -> dict[str, Any]:
         """The options of a search."""
         own = {"iterations", "ttt", "held_out_every", "control", "continued", "method", "reward", "retain"}
-        own |= {"hindsight", "iteration"}
+        own |= {"teacher", "hindsight", "iteration"}
         return {name: value for name, value in dict(self).items() if name not in own}
 
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from soar.evolution.results import SearchResults
 
 JOINT = "one-vote.json"  # beside the evaluation of the last search of a set
+STATE = "teacher.json"  # beside that of a search which a teacher guided: what it knows afterwards
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +98,13 @@ def evaluation_in(run: Path, number: int) -> Evaluation | None:
     """Read the evaluation of a round of a run; None where there is none."""
     file = run / f"iteration-{number}" / "evaluation.json"
     return _evaluation(file) if file.exists() else None
+
+
+def records_in(run: Path) -> dict[int, dict[str, int]]:
+    """Read by iteration how many tasks a teacher had searched, and how many its record has in each state."""
+    files = {int(file.parent.name.split("-")[1]): file for file in run.glob(f"iteration-*/{STATE}")}
+    found = {number: json.loads(file.read_text(encoding="utf-8")) for number, file in sorted(files.items())}
+    return {number: {"searched": one["searched"], **one["states"]} for number, one in found.items()}
 
 
 def _evaluation(file: Path) -> Evaluation:

@@ -31,8 +31,9 @@ from soar.loop.config import (
 )
 from soar.loop.report import LoopReport, load_report
 from soar.loop.retained import make_retained
-from soar.loop.signals import make_signal, trainings_of
+from soar.loop.signals import SignalReport, make_signal, trainings_of
 from soar.loop.stages import LoopSnapshot, SearchJob, Stages, Steps
+from soar.loop.teaching import LoopTeacher
 from soar.loop.tracker import open_trackers
 from soar.tasks.given import TaskSource
 
@@ -168,13 +169,14 @@ def _steps(
     refuse_leaks(others, sets)
     how = trainings_of(model, config, training, test_time=target is not None)
     folder = LoopFolder(place.absolute())
+    teacher = LoopTeacher.of(config, folder, sets)
     claimed: dict[str, Any] = {name: how[name].model_dump(mode="json") for name in dict.fromkeys(config.method)}
     one = claimed[config.method[0]] if len(claimed) == 1 else claimed
     folder.claim(model, config, sets, one, list(map(str, others)))
     with ExitStack() as stack:
         trackers = [stack.enter_context(closing(one)) for one in open_trackers(track, folder.path)]
         stages = Stages(model, config, sets, folder, how, trackers, stop, ctrl_c, _count(config, sets))
-        loop = _Loop(stages, others)
+        loop = _Loop(stages, others, teacher)
         yield from loop.rounds()
         if config.control and stages.stopped is None:
             yield from loop.control()
@@ -199,8 +201,8 @@ def _count(config: LoopConfig, sets: Sets) -> int:
 class _Loop:
     """Which stages there are, in which order, and what each works with."""
 
-    def __init__(self, stages: Stages, pool: list[Path]) -> None:
-        self.stages, self.pool = stages, pool
+    def __init__(self, stages: Stages, pool: list[Path], teacher: LoopTeacher | None = None) -> None:
+        self.stages, self.pool, self.teacher = stages, pool, teacher
         self.config, self.sets, self.folder = stages.config, stages.sets, stages.folder
         self.adapter: Adapter | None = None
         self.retained = False  # whether the replies to hold on to are there
@@ -211,10 +213,10 @@ class _Loop:
             yield from self.stages.searches(self._jobs(number), self.adapter)
             if self.stages.stopped is not None or number == self.config.iterations:
                 return
+            if self.teacher is not None:
+                self.teacher.learn(number)
             place, method = self.folder.round(number), self.config.method_of(number)
-            every = method == "tokens" or (self.config.hindsight.scope == "all" and method not in DRAWN)
-            make = partial(make_signal, method, [self.folder.path], "all" if every else number, self.config)
-            yield from self.stages.rows(f"hindsight {number}", place, make)
+            yield from self.stages.rows(f"hindsight {number}", place, partial(self._signal, number, method))
             yield from self._train(f"training {number}", place, method)
             if self.stages.stopped is not None:
                 return
@@ -266,12 +268,22 @@ class _Loop:
         last = number == self.config.iterations > 0
         # The last search too: a round more may be asked for later.
         drawn = self.config.method_of(number) in DRAWN
-        options = {"keep_tokens": True, "few_shot": None} if drawn else {}
+        options: dict[str, Any] = {"keep_tokens": True, "few_shot": None} if drawn else {}
+        teacher = self.teacher if number < self.config.iterations else None
+        options |= {} if teacher is None else {"budget": teacher.budget(number)}
         jobs = [SearchJob(f"search {number}", self.sets.training, self.folder.path, number, shown, last, 1, options)]
         if self.sets.held_out is not None and (number == 0 or last or self.config.held_out_every):
             held_out = self.folder.held_out
             jobs.append(SearchJob(f"held-out search {number}", self.sets.held_out, held_out, number, shown, last))
         return jobs
+
+    def _signal(self, number: int, method: MethodName) -> tuple[Dataset, HindsightReport | SignalReport]:
+        """What an iteration learns from; of rows those that the teacher draws."""
+        every = method == "tokens" or (self.config.hindsight.scope == "all" and method not in DRAWN)
+        made, report = make_signal(method, [self.folder.path], "all" if every else number, self.config)
+        if self.teacher is None or isinstance(report, SignalReport):
+            return made, report
+        return self.teacher.drawn(number, made, report)
 
     def _test_time_rows(self, number: int) -> tuple[Dataset, HindsightReport]:
         """The rows of the target's attempts, and those of all rounds: the former alone would hurt refinement."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from soar.core.files import write_whole
 from soar.evolution.run_folder import RunFolder
 from soar.loop.config import LoopError, LoopFolder
-from soar.loop.history import Round, evaluation_in, joint_vote, rounds_in
+from soar.loop.history import Round, evaluation_in, joint_vote, records_in, rounds_in
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
@@ -57,6 +57,8 @@ class LoopReport:
         minutes: of each stage, by its title. A stage that was killed counts from its last start on.
         killed: titles of stages that were killed and started again.
         stopped: why the loop was stopped; None where it came to its end.
+        difficulty: by iteration, what a teacher's difficulty record says after its search: tasks searched, and how many
+            are in which state. Empty without a teacher.
     """
 
     run: Path
@@ -66,6 +68,7 @@ class LoopReport:
     minutes: dict[str, float] = field(repr=False)
     killed: tuple[str, ...] = ()
     stopped: str | None = None
+    difficulty: dict[int, dict[str, int]] = field(default_factory=dict, repr=False)
 
     def of(self, set: str) -> list[Round]:
         """The rounds of one set, in order."""
@@ -101,6 +104,7 @@ class LoopReport:
             "minutes": self.minutes,
             "killed": self.killed,
             "stopped": self.stopped,
+            **({"difficulty": self.difficulty} if self.difficulty else {}),
         }  # fmt: skip
 
     def table(self) -> list[tuple[str, ...]]:
@@ -157,6 +161,9 @@ class LoopReport:
             if name in self.joint:
                 against = _compared(compare(control, self.joint[name]))
                 lines.append(f"{name}, one vote against as many completions without learning: {against}")
+        for number, counts in self.difficulty.items():
+            states = ", ".join(f"{count} {name}" for name, count in counts.items() if name != "searched" and count)
+            lines.append(f"search {number}, of {counts['searched']} tasks; difficulty record: {states}")
         if self.minutes:
             lines.append(f"{sum(self.minutes.values()):.1f} minutes in all")
         if self.killed:
@@ -228,7 +235,7 @@ def load_report(run: str | Path, stopped: str | None = None) -> LoopReport:
     rounds = [one for name, place in sets.items() for one in rounds_in(name, place, minutes)]
     joint = {name: found for name, place in sets.items() if (found := joint_vote(place)) is not None}
     control = {name: one for name in sets if (one := evaluation_in(folder.control(name), 0)) is not None}
-    return LoopReport(folder.path, tuple(rounds), joint, control, minutes, killed, stopped)
+    return LoopReport(folder.path, tuple(rounds), joint, control, minutes, killed, stopped, records_in(folder.path))
 
 
 def write_report(run: Path) -> LoopReport:

@@ -6,7 +6,7 @@ import json
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
@@ -64,7 +64,7 @@ class SearchJob:
         examples: run and round whose solved tasks are shown where the prompts have room for one; None: nothing is.
         last: whether it is the last of several of these tasks; then one vote over all of them follows.
         times: how many searches' completions it makes.
-        options: in place of those of all searches.
+        options: in place of those of all searches; with a budget of its own, only tasks that got some are evaluated.
     """
 
     title: str
@@ -179,6 +179,8 @@ class Stages:
         from soar.evaluation import evaluate
 
         evaluation = evaluate(results, embedder=self.config.hindsight.embedder)
+        if "budget" in job.options:
+            evaluation = replace(evaluation, per_task=tuple(row for row in evaluation.per_task if row.completions))
         figures = {name: value.value for name, value in evaluation.summary.items() if value is not None}
         self._track({f"{job.title.rpartition(' ')[0]}/{name}": one for name, one in figures.items()}, job.iteration)
         if job.last:

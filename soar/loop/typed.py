@@ -19,4 +19,24 @@ class LoopOptions(SearchOptions, total=False):
     method: Literal["sft", "dpo", "grpo", "tokens"] | Sequence[Literal["sft", "dpo", "grpo", "tokens"]]
     reward: Literal["solved", "examples", "smooth"]
     retain: bool | None
+    teacher: (
+        Literal[
+            "uniform",
+            "record",
+            "record-notes",
+            "adarft",
+            "sec",
+            "dump",
+            "vcrl",
+            "filter",
+            "cdas",
+            "knapsack",
+            "alp",
+            "alp-gmm",
+            "dsc",
+            "prospects",
+            "ttc",
+        ]
+        | None
+    )
     hindsight: Mapping[str, Any]
