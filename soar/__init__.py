@@ -46,6 +46,7 @@ if TYPE_CHECKING:
         make_groups,
         make_pairs,
         make_replies,
+        order_groups,
     )
     from soar.loop.config import LoopConfig
     from soar.loop.loop import iterate, iterate_iter
@@ -127,6 +128,7 @@ __all__ = [
     "make_replies",
     "make_report",
     "open_model",
+    "order_groups",
     "overlap",
     "plots",
     "reliability",
@@ -177,6 +179,7 @@ _HOMES = {
     "soar.evolution.result": ["SearchResult"],
     "soar.evolution.results": ["SearchResults", "load_run"],
     "soar.evolution.stopping": ["Cost", "Programs", "Seconds", "StopFile", "Stopper", "Tokens"],
+    "soar.evolution.teacher_budget": ["TeacherBudget"],
     "soar.hindsight": [
         "HindsightReport",
         "make_dataset",
@@ -185,8 +188,8 @@ _HOMES = {
         "make_groups",
         "make_pairs",
         "make_replies",
+        "order_groups",
     ],
-    "soar.evolution.teacher_budget": ["TeacherBudget"],
     "soar.loop.config": ["LoopConfig"],
     "soar.loop.loop": ["iterate", "iterate_iter"],
     "soar.loop.report": ["LoopReport", "load_report"],

@@ -43,6 +43,14 @@ def train(
     held_out: Annotated[
         Path | None, typer.Option(help="Rows of other tasks, measured before and after, never learnt from.")
     ] = None,
+    teacher: Annotated[
+        str | None,
+        typer.Option(
+            help="Of groups (--method grpo): draws which of them each step takes, such as sec or record, see "
+            "docs/curriculum.md.",
+            metavar="NAME",
+        ),
+    ] = None,
     *,
     options: dict[str, Any],
 ) -> None:
@@ -62,7 +70,7 @@ def train(
     chosen = TrainingConfig.for_model(model, **with_file(config, options, TrainingConfig.model_fields))
     try:
         others: dict[str, Any] = {"retain": retain and _read(retain), "held_out": held_out and _read(held_out)}
-        given_rows = [_read(one) for one in signals]
+        given_rows = [_drawn(_read(one), teacher, chosen) for one in signals]
         if schedule is not None or len(signals) > 1:
             adapters = train_stages(
                 given_rows, model, output, chosen, schedule=_schedule(schedule), continue_from=continue_from, **others
@@ -74,6 +82,22 @@ def train(
         raise typer.Exit(130) from None
     for adapter in adapters:
         typer.echo(summary(adapter))
+
+
+def _drawn(groups: Dataset, teacher: str | None, config: TrainingConfig) -> Dataset:
+    """The groups that a teacher draws, in its order; without one all rows as they are."""
+    from soar.hindsight.ordering import order_groups
+    from soar.training.config import TrainingError
+
+    if teacher is None:
+        return groups
+    if config.method != "grpo":
+        raise TrainingError(f"a teacher draws groups: train with --method grpo, or leave out --teacher {teacher}")
+    size, seed = config.batch_size, config.seed
+    kept = order_groups(groups, teacher, epochs=config.epochs, batch_size=size, seed=seed)  # type: ignore[arg-type]
+    visits = sum(map(len, kept["visits"]))
+    typer.echo(f"teacher {teacher}: {len(kept)} of {len(groups)} groups, in {visits} visits", err=True)
+    return kept
 
 
 def _schedule(given: str | None) -> Any:

@@ -6,6 +6,7 @@ from soar.hindsight.dataset import DatasetError, make_dataset
 from soar.hindsight.edits import make_edits
 from soar.hindsight.golden import make_golden
 from soar.hindsight.groups import make_groups
+from soar.hindsight.ordering import order_groups
 from soar.hindsight.pairs import make_pairs, make_replies, stages
 from soar.hindsight.report import HindsightReport
 
@@ -18,5 +19,6 @@ __all__ = [
     "make_groups",
     "make_pairs",
     "make_replies",
+    "order_groups",
     "stages",
 ]

@@ -21,6 +21,7 @@ COLUMNS_OF: dict[str, tuple[str, ...]] = {
     "groups": ("prompt", "prefill", "replies", "rewards", "temperature", "model", "adapter", "prompt_set"),
     "golden": ("task_id", "task_hash", "prompt", "prefill", "completion", "examples", "raw", "stop", "prompt_set"),
 }
+VISITS = "visits"  # of groups that a teacher has drawn: their numbers in the order of training
 MAKERS = {
     "rows": "soar.hindsight.make_dataset",
     "pairs": "soar.hindsight.make_pairs",
@@ -70,6 +71,7 @@ def check_drawn_by(groups: Any, model: str, adapter: str | None) -> None:
 def fingerprint(dataset: Any, kind: str = "rows") -> str:
     """Return a hash of the columns that training reads, in the order of rows, 16 hexadecimal digits."""
     digest, columns = hashlib.blake2b(digest_size=8), COLUMNS_OF[kind]
+    columns += (VISITS,) if kind == "groups" and VISITS in dataset.column_names else ()
     for row in dataset.select_columns(list(columns)):
         digest.update(json.dumps([row[column] for column in columns], sort_keys=True).encode() + b"\n")
     return digest.hexdigest()

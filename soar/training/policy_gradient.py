@@ -16,7 +16,7 @@ from soar.models.base import Prompt
 from soar.models.tokens import encode_prompt
 from soar.training.branches import IGNORED, Batch, Group, lay_out, length_of, same_as_rows, token_logprobs
 from soar.training.config import TrainingConfig, TrainingError
-from soar.training.encoding import training_order
+from soar.training.encoding import VISITS, training_order
 from soar.training.folder import last_checkpoint
 from soar.training.methods.base import Emit, Figures, Policy
 from soar.training.network import uses_bf16
@@ -29,11 +29,17 @@ RATIO_PENALTY = 1e-3  # of log² of the ratio, which holds the policy near the o
 
 
 class Scored(NamedTuple):
-    """Some replies of one group, and how much better than its mean each is. `temperature`: at which they were drawn."""
+    """Some replies of one group, and how much better than its mean each is.
+
+    Attributes:
+        temperature: at which they were drawn.
+        visits: numbers in the order of training, where a teacher has drawn them; empty: the seed decides.
+    """
 
     group: Group
     advantages: list[float]
     temperature: float
+    visits: Sequence[int] = ()
 
 
 def encode_groups(data: Any, tokenizer: Any, window: int, together: int) -> tuple[list[Scored], dict[str, int]]:
@@ -57,7 +63,8 @@ def encode_groups(data: Any, tokenizer: Any, window: int, together: int) -> tupl
         taught = [(ids, one) for ids, one in fitting if abs(one) > 1e-9]
         for start in range(0, len(taught), together):
             replies, advantages = zip(*taught[start : start + together], strict=True)
-            found.append(Scored(Group(prompt, list(replies)), list(advantages), row["temperature"]))
+            part = Group(prompt, list(replies))
+            found.append(Scored(part, list(advantages), row["temperature"], row.get(VISITS) or ()))
     if not found:
         raise TrainingError(
             f"none of {len(data)} groups has replies of different rewards within {window} tokens: nothing can be "
@@ -139,12 +146,17 @@ class GroupTrainer(Trainer):  # type: ignore[misc]
         return loss + self.retainer.penalty(model, step, self.current_gradient_accumulation_steps)
 
 
+def visited(visits: Sequence[Sequence[int]]) -> list[int]:
+    """Return the places of parts in the order of their visits; nothing where no teacher has drawn them."""
+    return [place for _, place in sorted((visit, place) for place, some in enumerate(visits) for visit in some)]
+
+
 def run_groups(policy: Policy, parts: Sequence[Scored], retainer: Retainer | None, folder: Path, emit: Emit) -> Figures:
     """Train the network on parts of groups, from the last checkpoint in `folder` if there is one; return figures."""
     config: TrainingConfig = policy.config
     emit(stage="asking the model that drew")
     lengths = [length_of(one.group) for one in parts]
-    order = training_order(lengths, config.epochs, 1, config.seed)
+    order = visited([part.visits for part in parts]) or training_order(lengths, config.epochs, 1, config.seed)
     accumulation = max(1, round(config.batch_size / config.micro_batch_size))
     counted = [sum(lengths[place] for place in order[i : i + accumulation]) for i in range(0, len(order), accumulation)]
     watcher = Watcher(folder, config.checkpoint_seconds, [0, *itertools.accumulate(counted)], emit)

@@ -16,6 +16,8 @@ from hypothesis import strategies as st
 from transformers import AutoTokenizer
 from trl import GRPOConfig, GRPOTrainer
 
+from soar.curriculum import Stage, Stages
+from soar.hindsight import order_groups
 from soar.models.adapter import Adapter
 from soar.models.base import Prompt
 from soar.models.mini import WEIGHTS
@@ -176,3 +178,14 @@ def test_the_prompt_is_that_of_the_search(tokenizer: Any) -> None:
     (row,) = groups(tokenizer, [[1.0, 0.0]])
     (part,), _ = encode_groups([row], tokenizer, 4096, 8)
     assert part.group.prompt == encode_prompt(tokenizer, Prompt(tuple(row["prompt"]), row["prefill"]))
+
+
+def test_a_teacher_says_which_groups_are_taken_and_when(
+    tokenizer: Any, trained: tuple[Dataset, Adapter], tmp_path: Path
+) -> None:
+    data, without = trained
+    ordered = order_groups(data, lambda known: Stages([Stage(known.tasks[1:], 99)]), epochs=2, batch_size=16)
+    assert ordered["task_id"] == ["1"] and ordered["visits"] == [[0, 1, 2, 3]]
+    adapter = train(ordered, "mini", tmp_path, CONFIG)
+    assert adapter.figures["rows"] == 4 and adapter.figures["steps"] == 2  # four visits, two parts a step
+    assert adapter.name != without.name
