@@ -81,7 +81,7 @@ class SEC(GroupTeacher):
 class DUMP(GroupTeacher):
     """Upper confidence bound: mean |advantage| of the last 300 + sqrt(2 ln(N + 1) / (n + 1)), softmax over groups.
 
-    Source: DUMP (Wang et al. 2025, arXiv 2504.09710), algorithm 1. N and n count rollouts, of all groups and of
+    Source: DUMP (Wang et al. 2025, arXiv 2504.09710). N and n count rollouts, of all groups and of
     this one.
 
     Args:

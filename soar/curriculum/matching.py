@@ -13,7 +13,7 @@ from soar.curriculum.base import BaseTeacher, CurriculumError, mean, values_for
 class AdaRFT(BaseTeacher):
     """Target difficulty T += eta * tanh(alpha * (reward - beta)); the next task is one of those nearest to T.
 
-    Source: AdaRFT (Shi et al. 2025, arXiv 2504.05520), algorithm 1. The paper moves T by eta = 50 (of 100) after
+    Source: AdaRFT (Shi et al. 2025, arXiv 2504.05520). The paper moves T by eta = 50 (of 100) after
     a batch of 1,024 prompts and takes the batch nearest to T; here every group moves it, so the step is smaller, and
     one of the `nearest` tasks is drawn evenly.
 

@@ -21,7 +21,7 @@ Floats = NDArray[np.float64]
 class ALPGMM(BaseTeacher):
     """Gaussians are fitted to (features, |change of reward|); one is drawn by its mean change, and of it a point.
 
-    Source: ALP-GMM (Portelas et al. 2019, arXiv 1910.07224), algorithm 1: the change is against the nearest task
+    Source: ALP-GMM (Portelas et al. 2019, arXiv 1910.07224): the change is against the nearest task
     visited before, the number of Gaussians is chosen by AIC, a fifth of the draws is uniform. The paper draws tasks
     from a continuous space; here the task nearest to the point drawn is taken.
 

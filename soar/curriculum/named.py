@@ -59,26 +59,31 @@ class Known:
             return values_for(self.tasks, self.groups, "group")
         if self.difficulty is None:
             return None
-        if len(self.tasks) < GROUPS:
-            raise CurriculumError(
-                f"this teacher sorts tasks into {GROUPS} groups by difficulty, and there are {len(self.tasks)}: "
-                "give more tasks, or take a teacher without groups (uniform, record, prospects)"
-            )
-        return group_by_difficulty(self.hardness(), GROUPS)
+        return self._sorted_into(GROUPS)
 
     def vectors(self) -> dict[str, ArrayLike]:
         """Return the features of each task. Raises CurriculumError where they are not known."""
         if self.features is None:
             raise CurriculumError(
-                "this teacher needs features of the tasks: soar.curriculum.features makes them of grids"
+                "this teacher needs features of the tasks, which soar.curriculum.task_features makes of grids: "
+                "give them, or take another teacher"
             )
         return values_for(self.tasks, self.features, "features")
 
     def halves(self) -> tuple[list[str], list[str]]:
         """Return the easier half of the tasks, and the harder one."""
-        groups = group_by_difficulty(self.hardness(), 2)
+        groups = self._sorted_into(2)
         parts = [[task for task in self.tasks if groups[task] == half] for half in ("1", "2")]
         return parts[0], parts[1]
+
+    def _sorted_into(self, n: int) -> dict[str, str]:
+        hardness = self.hardness()
+        if len(hardness) < n:
+            raise CurriculumError(
+                f"this teacher sorts tasks into {n} groups by difficulty, and there are {len(self.tasks)}: "
+                "give more tasks, or take a teacher without groups (uniform, record, prospects)"
+            )
+        return group_by_difficulty(hardness, n)
 
 
 def _staged(known: Known, rate: float) -> Stages:

@@ -33,7 +33,7 @@ WRONG: list[tuple[Callable[[], Any], str]] = [
     (lambda: make_teacher("adarft", Known(["a"])), "give an archive"),
     (lambda: make_teacher("alp-gmm", Known(["a"])), "needs features"),
     (lambda: make_teacher("sec", Known(["a", "b"], {"a": 0.1})), "no difficulty for 1 of 2 tasks, 'b' first"),
-    (lambda: make_teacher("sec", known(3)), "3 tasks do not make 5 groups: ask for 1 to 3"),
+    (lambda: make_teacher("sec", known(3)), "into 5 groups by difficulty, and there are 3: give more tasks, or take"),
     (lambda: make_teacher("ttc", Known(["a"], features={"a": [1.0]})), "0 targets"),
     (lambda: Uniform([]), "at least one task"),
     (lambda: Uniform(["a", "b", "a"]), "'a' comes twice"),
