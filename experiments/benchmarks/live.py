@@ -140,15 +140,8 @@ def main(
     if replays:
         found["replays"] = replayed(RUNS / str(seed) / "fixed", replays)
         RESULTS.write_text(json.dumps(found) + "\n")
-    header = [
-        "budget",
-        "completions, share of fixed",
-        "tasks solved",
-        "of these of fixed, lost",
-        "by the vote",
-        "CPU ms",
-    ]
-    put("live", header, rows(found), PAGE)
+    header = ["completions, share of fixed", "solved", "lost of fixed", "solved by the vote", "CPU ms each"]
+    put("live", ["budget", *header], rows(found), PAGE)
     means = sorted((float(np.mean(shares)), name) for name, shares in found["replays"].items())
     put("live-replay", ["teacher", "share"], [[name, f"{share:.2f}"] for share, name in means], PAGE)
 

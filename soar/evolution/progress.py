@@ -78,7 +78,7 @@ class Progress:
     def snapshot(self) -> Snapshot:
         """Return the state now."""
         seconds = time.monotonic() - self.started
-        budget = self.budget - max(self.unused, 0)
+        budget = max(self.budget - max(self.unused, 0), self.completions)  # some that end later had more than a share
         left = budget - self.completions
         return Snapshot(
             tasks_done=self.tasks_done,
