@@ -61,7 +61,7 @@ def tasks() -> TaskSet:
     return readable_by_mini(soar.load_tasks("arc-agi-1/training"))[200:390]
 
 
-def searched(found: TaskSet, seed: int, budget: str, goal: int | None) -> dict[str, Any]:
+def searched(found: TaskSet, seed: int, budget: Any, goal: int | None) -> dict[str, Any]:
     """Search until the goal is reached; return completions and who is solved, by the examples and by the vote."""
     begun = _cpu()
     results = soar.search(
