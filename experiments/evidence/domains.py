@@ -74,11 +74,16 @@ def measure(cells: Cells, run: Path, searched: soar.TaskSet, held_out: soar.Task
 
 def rows(cells: Cells, name: str, seeds: list[int]) -> list[list[str]]:
     """The table of a set: figures over all worlds together, with differences from the first search."""
+    return table(cells, list(arms(name)), seeds)
+
+
+def table(cells: Cells, wanted: list[str], seeds: list[int]) -> list[list[str]]:
+    """A row for each arm, of the seeds that all have; differences are from the first arm."""
     found = cells.arms()
-    complete = [seed for seed in seeds if all(seed in found.get(arm, {}) for arm in arms(name))]
+    complete = [seed for seed in seeds if all(seed in found.get(arm, {}) for arm in wanted)]
     if not complete:
         return []
-    together = {arm: joined([found[arm][seed] for seed in complete]) for arm in arms(name)}
+    together = {arm: joined([found[arm][seed] for seed in complete]) for arm in wanted}
     base, *_ = together.values()
     lines = []
     for arm, mine in together.items():
