@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test test-quick test-browser test-vllm lint wheel clean
+.PHONY: demo test test-quick test-browser test-vllm docs lint wheel clean
 
 demo: .venv/.demo  ## search a few real ARC-AGI-1 tasks with the embedded model
 	$(BIN)/python experiments/demo.py
@@ -14,12 +14,17 @@ test: .venv/.test  ## run all tests
 test-quick: .venv/.test  ## run all tests but the slow ones
 	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 -m "not slow"
 
-test-browser: .venv/.test  ## open reports in a real browser; screenshots in build/screenshots
+test-browser: .venv/.test  ## open reports and the site in a real browser; screenshots in build/screenshots
 	bash .ci/browser
-	SOAR_BROWSER=required SOAR_SCREENSHOTS=$(CURDIR)/build/screenshots $(BIN)/python -m pytest tests/report/test_browser.py
+	SOAR_BROWSER=required SOAR_SCREENSHOTS=$(CURDIR)/build/screenshots $(BIN)/python -m pytest tests/report/test_browser.py \
+		tests/docs/test_site_browser.py
 
 test-vllm: .venv/.test .venv-vllm/.done  ## run the tests against a real vLLM (3.5 GB more, CPU)
 	SOAR_VLLM=$(CURDIR)/.venv-vllm $(BIN)/python -m pytest tests/models/test_vllm_model.py
+
+docs: .venv/.docs  ## build the documentation as a site in build/site; a dead link ends it
+	$(BIN)/zensical build --strict --clean
+	@echo "look at it: $(BIN)/python -m http.server --directory build/site"
 
 lint: .venv/.test  ## style, types, layers
 	$(BIN)/ruff check .
@@ -45,9 +50,13 @@ wheel: .venv/.test  ## build the wheel, install it into a clean environment, sea
 	$(INSTALL) --editable '.[local]'
 	touch $@
 
+.venv/.docs: .venv/.python constraints.txt pyproject.toml
+	$(INSTALL) --editable '.[docs]'
+	touch $@
+
 .venv/.test: .venv/.torch pyproject.toml
 	$(INSTALL) --editable '.[test]'
-	touch $@ .venv/.demo
+	touch $@ .venv/.demo .venv/.docs
 
 .venv-vllm/.done: .venv/.python .ci/vllm constraints.txt
 	bash .ci/vllm $(PYTHON)
