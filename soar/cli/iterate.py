@@ -10,6 +10,7 @@ import typer
 from soar.cli.config_file import HELP as CONFIG
 from soar.cli.config_file import with_file
 from soar.cli.derive import takes
+from soar.cli.machines import RAY, SHARD_CPUS, SHARD_GPUS, SHARDS, backend_of
 from soar.loop.config import LoopConfig
 from soar.training.config import OF_METHOD, TrainingConfig
 
@@ -58,6 +59,10 @@ def iterate(
     drop_overlap: Annotated[
         bool, typer.Option("--drop-overlap", help="Leave out training tasks that share examples with other sets.")
     ] = False,
+    ray: Annotated[str | None, RAY] = None,
+    shards: Annotated[int | None, SHARDS] = None,
+    shard_cpus: Annotated[float, SHARD_CPUS] = 1,
+    shard_gpus: Annotated[float, SHARD_GPUS] = 0,
     stop_file: Annotated[Path | None, typer.Option(help="Stop once this file is there.")] = None,
     track: Annotated[
         list[str] | None,
@@ -94,7 +99,7 @@ def iterate(
         report = run_loop(
             searched, model, held_out=aside, target=_limited(target, target_limit), run=run, training=training,
             pool=pool or (), drop_overlap=drop_overlap, stop=None if stop_file is None else StopFile(stop_file),
-            track=track or (), progress=True, **options,
+            track=track or (), backend=backend_of(ray, shards, shard_cpus, shard_gpus), progress=True, **options,
         )  # fmt: skip
     except KeyboardInterrupt:
         typer.secho(f"soar: interrupted; the same command goes on from what is in {run}", fg="yellow", err=True)

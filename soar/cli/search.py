@@ -12,12 +12,12 @@ import typer
 from soar.cli.config_file import HELP as CONFIG
 from soar.cli.config_file import with_file
 from soar.cli.derive import takes
+from soar.cli.machines import RAY, SHARD_CPUS, SHARD_GPUS, SHARDS, backend_of, slice_of
 from soar.cli.naming import MODELS, SETS, SETTINGS, each, find_tasks, is_task
 from soar.cli.stoppers import stopper_of
 from soar.evolution.config import SearchConfig
 
 if TYPE_CHECKING:
-    from soar.tasks.sets import TaskSet
     from soar.tasks.task import Task
 
 
@@ -58,17 +58,10 @@ def search(
             help="Search only the I-th of N slices of the tasks, in RUN/shards/I-of-N; `soar merge` joins them.",
         ),
     ] = None,
-    ray: Annotated[
-        str | None,
-        typer.Option(
-            metavar="ADDRESS|local", help="Search in shards on a Ray cluster: auto, HOST:PORT, or one started here."
-        ),
-    ] = None,
-    shards: Annotated[
-        int | None, typer.Option(help="Of a search on Ray; without it, one for each CPU or GPU asked for.", min=1)
-    ] = None,
-    shard_cpus: Annotated[float, typer.Option(help="That a shard takes on Ray.", min=0.1)] = 1,
-    shard_gpus: Annotated[float, typer.Option(help="That a shard takes on Ray.", min=0)] = 0,
+    ray: Annotated[str | None, RAY] = None,
+    shards: Annotated[int | None, SHARDS] = None,
+    shard_cpus: Annotated[float, SHARD_CPUS] = 1,
+    shard_gpus: Annotated[float, SHARD_GPUS] = 0,
     progress: Annotated[
         bool | None,
         typer.Option(
@@ -99,11 +92,7 @@ def search(
     options = with_file(config, options, SearchConfig.model_fields)
     if shard is not None:
         found, run = slice_of(found, shard, run)
-    backend = None
-    if ray is not None:
-        from soar.cluster.ray_backend import Ray
-
-        backend = Ray(ray, shards, shard_cpus, shard_gpus)
+    backend = backend_of(ray, shards, shard_cpus, shard_gpus)
     stop = stopper_of(stop_programs, stop_tokens, stop_cost, stop_seconds, stop_file)
     kept = f"what was found is in {run}: the same command goes on from there" if run else "no --run was given"
     try:
@@ -125,26 +114,6 @@ def search(
     if result.stopped is not None:
         typer.secho(f"soar: stopped: {result.stopped}; {kept}", fg="yellow", err=True)
         raise typer.Exit(130 if result.stopped == "Ctrl-C" else 0)
-
-
-def slice_of(found: Task | TaskSet, shard: str, run: Path | None) -> tuple[TaskSet, Path]:
-    """Return the tasks of a shard, "3/8", and the folder of its run.
-
-    Raises:
-        typer.BadParameter: there is no such shard, or no run to put it in.
-    """
-    from soar.evolution.shards import place, split
-    from soar.tasks.sets import TaskSet
-
-    number, _, of = shard.partition("/")
-    if not (number.isdecimal() and of.isdecimal() and 1 <= int(number) <= int(of)):
-        raise typer.BadParameter(f"{shard!r} is none: 3/8 is the third of eight", param_hint="--shard")
-    if run is None:
-        raise typer.BadParameter("a shard is a part of a run: give --run", param_hint="--shard")
-    tasks = split({task.id: task for task in each(found)}, int(of))[int(number) - 1]
-    if not tasks:
-        raise typer.BadParameter(f"shard {shard} has no task: there are fewer than {of}", param_hint="--shard")
-    return TaskSet(tasks, f"shard {shard}"), place(run, int(number), int(of))
 
 
 def _several(names: list[str]) -> list[Task]:

@@ -156,6 +156,8 @@ def search_in_shards(
     begun = [shard for shard in shards if config.iteration in RunFolder(shard.run).rounds()]
     if not begun:
         raise ConfigError(f"stopped before any shard had begun ({stopped}): the same call begins them")
+    inventory = folder.tasks() | wanted  # in the order in which they were given, not by shard
+    folder.write("tasks.json", {id: task.to_json() for id, task in inventory.items()})
     merge_runs(folder.path, [shard.run for shard in begun])
     _gather_metrics(folder, begun)
     skipped = {id: why for id, why in folder.skipped(config.iteration).items() if id in wanted}

@@ -40,6 +40,7 @@ from soar.tasks.given import TaskSource
 if TYPE_CHECKING:
     from datasets import Dataset
 
+    from soar.evolution.shards import Backend
     from soar.hindsight import HindsightReport
     from soar.loop.signals import Trainings
     from soar.loop.typed import LoopOptions
@@ -60,6 +61,7 @@ def iterate(
     drop_overlap: bool = False,
     track: Sequence[str] = (),
     stop: Stopper | None = None,
+    backend: Backend | None = None,
     progress: bool | None = None,
     **options: Unpack[LoopOptions],
 ) -> LoopReport:
@@ -79,6 +81,7 @@ def iterate(
         drop_overlap: leave out training tasks that share examples with held-out or target tasks, instead of refusing.
         track: "wandb", "trackio": sends figures there as well; files for TensorBoard are always written.
         stop: ends the loop in the middle of a search; asked in each search anew.
+        backend: runs the searches in shards, such as `soar.Ray(...)`; rows and trainings are made here. None: all here.
         progress: show it; None: in a terminal or a notebook only.
         options: those of `LoopConfig`, such as iterations=4, samples=32, refinements=32, seed=0, ttt=2.
 
@@ -91,7 +94,9 @@ def iterate(
     from soar.evolution.progress_bar import watched
     from soar.training.progress import watched as training_watched
 
-    steps = _steps(tasks, model, held_out, target, run, training, pool, drop_overlap, track, stop, True, dict(options))
+    steps = _steps(
+        tasks, model, held_out, target, run, training, pool, drop_overlap, track, stop, backend, True, dict(options)
+    )
     last = _Last(steps)
     with closing(steps):
         for (kind, stage), group in groupby(last, key=lambda snapshot: (snapshot.kind, snapshot.stage)):
@@ -133,13 +138,16 @@ def iterate_iter(
     drop_overlap: bool = False,
     track: Sequence[str] = (),
     stop: Stopper | None = None,
+    backend: Backend | None = None,
     **options: Unpack[LoopOptions],
 ) -> Steps:
     """Run the loop as `iterate` does and yield snapshots: those of every search, and one when a stage begins and ends.
 
     The last snapshot has the whole report. Closing the iterator ends the loop at once; what was recorded stays.
     """
-    return _steps(tasks, model, held_out, target, run, training, pool, drop_overlap, track, stop, False, dict(options))
+    return _steps(
+        tasks, model, held_out, target, run, training, pool, drop_overlap, track, stop, backend, False, dict(options)
+    )
 
 
 def _steps(
@@ -153,6 +161,7 @@ def _steps(
     drop_overlap: bool,
     track: Sequence[str],
     stop: Stopper | None,
+    backend: Backend | None,
     ctrl_c: bool,
     options: dict[str, Any],
 ) -> Steps:
@@ -175,7 +184,7 @@ def _steps(
     folder.claim(model, config, sets, one, list(map(str, others)))
     with ExitStack() as stack:
         trackers = [stack.enter_context(closing(one)) for one in open_trackers(track, folder.path)]
-        stages = Stages(model, config, sets, folder, how, trackers, stop, ctrl_c, _count(config, sets))
+        stages = Stages(model, config, sets, folder, how, trackers, stop, ctrl_c, _count(config, sets), backend)
         loop = _Loop(stages, others, teacher)
         yield from loop.rounds()
         if config.control and stages.stopped is None:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from datasets import Dataset
 
     from soar.evolution.results import SearchResults
+    from soar.evolution.shards import Backend
     from soar.hindsight import HindsightReport
     from soar.models.adapter import Adapter
     from soar.models.base import LanguageModel
@@ -91,6 +92,7 @@ class Stages:
 
     Attributes:
         ctrl_c: whether Ctrl-C ends a search in order.
+        backend: runs the searches in shards; None: here.
         total, done: number of stages.
         stopped: why a search was stopped before its end; then nothing more is done.
     """
@@ -104,6 +106,7 @@ class Stages:
     stop: Stopper | None
     ctrl_c: bool
     total: int
+    backend: Backend | None = None
     done: int = 0
     stopped: str | None = None
 
@@ -118,6 +121,8 @@ class Stages:
         if not pending:
             return
         with closing(self._open(adapter)) as model:
+            if self.backend is not None:
+                model.close()  # it was asked what it can do; each shard opens its own
             for job in pending:
                 yield from self._search(job, model, adapter)
                 if self.stopped is not None:
@@ -140,11 +145,12 @@ class Stages:
         from soar.evolution.api import search_iter
 
         results: SearchResults | None = None
+        asked = model if self.backend is None else self.model
         options = self.config.search() | {"iteration": job.iteration, "few_shot": self._few_shot(job, model)}
         options |= {name: job.times * options[name] for name in ("samples", "refinements")} | dict(job.options)
         with self._timed(job.title), self._stopper() as stop:
             with closing(
-                search_iter(job.tasks, model, adapter=adapter, run=job.run, stop=stop, **options)
+                search_iter(job.tasks, asked, adapter=adapter, run=job.run, stop=stop, backend=self.backend, **options)
             ) as snapshots:
                 for snapshot in snapshots:
                     yield self._now("search", job.title, snapshot)

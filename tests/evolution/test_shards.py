@@ -88,3 +88,16 @@ def test_what_shards_cannot_do_is_said(
     with pytest.raises(ConfigError, match=said):
         soar.search(TASKS, backend=Here(2), **{"model": "mini"} | SMALL | options)
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.slow
+def test_a_loop_whose_searches_are_sharded_ends_in_the_same_weights(tmp_path: Path) -> None:
+    options: dict[str, Any] = {"iterations": 1, "samples": 8, "refinements": 2, "workers": 1, "progress": False}
+    held_out = soar.load_tasks("gym/domain-1/held-out")[:2]
+    whole = soar.iterate(TASKS, held_out=held_out, run=tmp_path / "whole", **options)
+    parts = soar.iterate(TASKS, held_out=held_out, run=tmp_path / "parts", backend=Here(2), **options)
+    weights = [
+        (tmp_path / run / "iteration-0/adapter/adapter_model.safetensors").read_bytes() for run in ("whole", "parts")
+    ]
+    assert weights[0] == weights[1]
+    assert [row[:-2] for row in parts.table()] == [row[:-2] for row in whole.table()]  # but for minutes
