@@ -15,6 +15,7 @@ from soar.loop.config import LoopConfig, LoopError, separate
 from soar.loop.loop import iterate_iter, load_report
 from soar.loop.retained import TASKS, retained_tasks
 from soar.loop.signals import trainings_of
+from soar.loop.teaching import RECORD
 from soar.models.adapter import Adapter
 from soar.report.loop_page import read_loop
 from soar.tasks.sets import overlap
@@ -76,10 +77,11 @@ def test_what_is_held_on_to_is_of_no_set_and_of_no_kind_in_them() -> None:
 
 @pytest.fixture(scope="module")
 def left(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A loop of a round by rows and one by groups that was left alone; another was killed and is the same."""
+    """A loop of a round by rows and one by groups, with a teacher, left alone; another was killed and is the same."""
     out = tmp_path_factory.mktemp("loop")
-    stages = ["retain search 0", "training 1: step 2"]
-    found = figures("kill_loop.py", "--out", str(out), "--ttt", "0", "--method", "sft,grpo", "--stages", *stages)
+    stages = ["search 0", "hindsight 0", "retain search 0", "training 1: step 2"]
+    ways = ("--ttt", "0", "--method", "sft,grpo", "--teacher", "record")
+    found = figures("kill_loop.py", "--out", str(out), *ways, "--stages", *stages)
     assert found["killed_in"] == stages and found["differing"] == [] and found["same_table"]
     return out / "left" / "loop"
 
@@ -107,3 +109,10 @@ def test_a_loop_says_how_each_round_learnt(left: Path) -> None:
     page = read_loop(left, lambda data: 0, {})
     assert [one["title"] for one in page["learnt"]] == ["training 0", "training 1"]
     assert page["learnt"][1]["report"][0][0] == "groups" and page["learnt"][1]["losses"][0][2] is None
+
+
+@pytest.mark.slow
+def test_a_loop_with_a_teacher_keeps_its_record(left: Path) -> None:
+    report = load_report(left)
+    assert list(report.difficulty) == [0, 1] and (report.run / RECORD).exists()
+    assert "difficulty" in json.loads((report.run / "report.json").read_text())

@@ -19,7 +19,6 @@ from soar.loop.report import load_report
 from soar.loop.teaching import RECORD, LoopTeacher
 from soar.models.scripted import ScriptedModel
 from tests.evolution.test_budget import uneven
-from tests.experiments.test_experiments import figures
 from tests.search_support import content, make_task
 
 TASKS = {f"t{i}": make_task(f"t{i}", i) for i in range(6)}
@@ -140,14 +139,3 @@ def test_target_tasks_choose_what_is_searched(tmp_path: Path) -> None:
     soar.search(many, ScriptedModel(uneven), run=tmp_path, budget=teacher.budget(0), **OPTIONS)
     made = [len(result.attempts) for result in load_run(tmp_path).values()]
     assert sum(map(bool, made)) == 2 and sum(made) == 8 * 24
-
-
-@pytest.mark.slow
-def test_a_loop_with_a_teacher_that_is_killed_is_the_same(tmp_path: Path) -> None:
-    stages = ["search 0", "hindsight 0", "search 1", "training 1"]
-    options = ("--out", str(tmp_path), "--ttt", "0", "--teacher", "record", "--stages", *stages)
-    found = figures("kill_loop.py", *options)
-    assert found["killed_in"] == stages and found["differing"] == []
-    report = load_report(tmp_path / "left" / "loop")
-    assert list(report.difficulty) == [0, 1] and (report.run / RECORD).exists()
-    assert "difficulty" in json.loads((report.run / "report.json").read_text())
