@@ -7,16 +7,13 @@ from __future__ import annotations
 
 import itertools
 import random
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
-
-import numpy as np
 
 from soar.tasks.gym import families, families_combined, families_dense, families_scene, families_steps
+from soar.tasks.gym.checks import draw_pairs, equal, is_clear, run
 from soar.tasks.gym.grammar import HEADER, Family, draw_params, fill, in_steps, new_draw, render
 from soar.tasks.gym.inputs import Array, Draw
-from soar.tasks.gym.neighbours import NUMBER, broken, changed
+from soar.tasks.gym.neighbours import broken
 
 __all__ = ["FAMILIES", "HEADER", "GeneratedTask", "Grid", "generate", "run"]
 
@@ -36,47 +33,8 @@ _FOLLOWERS = tuple(family for family in (*FAMILIES, *families_scene.AFTER) if fa
 _WEIGHTS = list(itertools.accumulate(factor * family.weight for factor, group in _GROUPS for family in group))
 _FOLLOW_WEIGHTS = list(itertools.accumulate(family.follow for family in _FOLLOWERS))
 
-# Programs are compiled by the thousand: what their header imports is imported once.
-_IMPORTS, _, _START = HEADER.partition("def ")
-_DEFINITION = f"def {_START}"
-_SCOPE: dict[str, object] = {}
-exec(_IMPORTS, _SCOPE)
-
 # Two of these in one program are a third one: such programs have shorter twins.
 _TURNS = {"flip_h", "flip_v", "rot90", "rot180", "rot270", "transpose", "anti_transpose"}
-
-_SIMPLE = tuple(
-    render([step])
-    for step in (
-        "flip_h($)",
-        "flip_v($)",
-        "rot90($)",
-        "rot180($)",
-        "rot270($)",
-        "transpose($)",
-        "anti_transpose($)",
-        "crop($)",
-        "$",
-        "mirror_h($)",
-        "mirror_v($)",
-        "mirror4($)",
-        "mirror4(rot180($))",
-        "hstack(flip_h($), $)",
-        "vstack(flip_v($), $)",
-        "hstack($, rot180($))",
-        "vstack($, rot180($))",
-        "tile($, 1, 2)",
-        "tile($, 2, 1)",
-        "tile($, 2, 2)",
-        "scale($, 2)",
-        "sym_h($)",
-        "sym_v($)",
-        "sym4($)",
-        "largest($)",
-        "smallest($)",
-        "fall_down($)",
-    )
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,29 +47,6 @@ class GeneratedTask:
     family: str
     parent_body: str | None
     parent_outputs: list[Grid | None]
-
-
-@lru_cache(maxsize=4096)
-def _compiled(body: str) -> Callable[[Array], object]:
-    found: dict[str, Callable[[Array], object]] = {}
-    exec(compile(_DEFINITION + body, "<generated>", "exec"), _SCOPE, found)
-    return found["transform"]
-
-
-def run(body: str, grid: Array) -> Array | None:
-    """What the program with this body makes of a grid; None if it fails or the result is not a grid (1-30, 0-9)."""
-    try:
-        with np.errstate(all="ignore"):
-            result = np.asarray(_compiled(body)(grid))
-    except (ValueError, IndexError, TypeError, ZeroDivisionError):  # what steps raise where they make no sense
-        return None
-    if result.ndim != 2 or not result.size or max(result.shape) > 30 or result.dtype.kind not in "iub":
-        return None
-    return result if result.min() >= 0 and result.max() <= 9 else None
-
-
-def _equal(a: Array | None, b: Array | None) -> bool:
-    return a is not None and b is not None and a.shape == b.shape and bool((a == b).all())
 
 
 def _steps(rng: random.Random, family: Family, draw: Draw, followed: bool) -> list[str]:
@@ -132,59 +67,6 @@ def _steps(rng: random.Random, family: Family, draw: Draw, followed: bool) -> li
     return steps
 
 
-def _is_plain(output: Array, grid: Array, body: str) -> bool:
-    """All one colour where the program is not meant to give that: nothing can be learned from it."""
-    if output.size == 1 or output.min() != output.max():
-        return False
-    return not output.any() or (output.size == grid.size and "full(" not in body)
-
-
-def _pairs(body: str, scene: Callable[[Draw], Array], draw: Draw, n: int) -> list[tuple[Array, Array]] | None:
-    """n different inputs with outputs that are grids and not the input itself; None if they do not come."""
-    pairs: list[tuple[Array, Array]] = []
-    for _ in range(n + 6):
-        grid = scene(draw)
-        if max(grid.shape) > draw.side or grid.min() == grid.max():
-            continue
-        output = run(body, grid)
-        if (
-            output is None
-            or _is_plain(output, grid, body)
-            or _equal(output, grid)
-            or any(_equal(grid, other) for other, _ in pairs)
-        ):
-            if not pairs and draw.rng.random() < 0.5:
-                return None
-            continue
-        pairs.append((grid, output))
-        if len(pairs) == n:
-            return pairs
-    return None
-
-
-def _agree(body: str, pairs: list[tuple[Array, Array]]) -> int:
-    """On how many of the pairs the program is right."""
-    return sum(_equal(run(body, grid), output) for grid, output in pairs)
-
-
-def _explains(body: str, pairs: list[tuple[Array, Array]]) -> bool:
-    """Whether the program is right on all of the pairs."""
-    return all(_equal(run(body, grid), output) for grid, output in pairs)
-
-
-def _is_clear(rng: random.Random, steps: list[str], body: str, train: list[tuple[Array, Array]]) -> bool:
-    """Every step and every constant shows in the pairs, and nothing simpler explains them."""
-    if all(_equal(train[0][1], output) for _, output in train[1:]):
-        return False
-    if len(steps) > 1:
-        for i in range(len(steps)):
-            if 2 * _agree(render(steps[:i] + steps[i + 1 :]), train) > len(train):
-                return False
-        if any(_explains(simple, train) for simple in _SIMPLE):
-            return False
-    return not any(_explains(changed(rng, body, at), train) for at in NUMBER.finditer(body))
-
-
 def _parent(
     rng: random.Random,
     draw: Draw,
@@ -202,7 +84,7 @@ def _parent(
         outputs = [run(parent, grid) for grid in inputs]
         valid = [output for output in outputs if output is not None]
         if len(valid) == len(outputs) and not all(
-            _equal(output, right) for output, (_, right) in zip(outputs, train, strict=False)
+            equal(output, right) for output, (_, right) in zip(outputs, train, strict=False)
         ):
             return parent, [output.astype(int).tolist() for output in valid]
     return None
@@ -225,12 +107,12 @@ def attempt(
     draw = new_draw(rng, family, budget / (n_train + n_test), max_side)
     steps = _steps(rng, family, draw, followed)
     body = render(steps)
-    pairs = _pairs(body, family.scene, draw, n_train + n_test)
+    pairs = draw_pairs(body, family.scene, draw, n_train + n_test)
     if pairs is None:
         return None
     train, test = pairs[:n_train], pairs[n_train:]
     cells = sum(grid.size + output.size for grid, output in train) + sum(grid.size for grid, _ in test)
-    if cells > max_cells_total or not _is_clear(rng, steps, body, train):
+    if cells > max_cells_total or not is_clear(rng, steps, body, train):
         return None
     parent = _parent(rng, draw, steps, body, train, [grid for grid, _ in pairs]) if refinement else None
     if refinement and parent is None:
