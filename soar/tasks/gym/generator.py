@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from soar.tasks.gym import families, families_combined, families_dense, families_scene, families_steps
 from soar.tasks.gym.checks import draw_pairs, equal, is_clear, run
 from soar.tasks.gym.grammar import HEADER, Family, draw_params, fill, in_steps, new_draw, render
-from soar.tasks.gym.inputs import Array, Draw
+from soar.tasks.gym.inputs import Array, Draw, Scene
 from soar.tasks.gym.neighbours import broken
 
 __all__ = ["FAMILIES", "HEADER", "GeneratedTask", "Grid", "generate", "run"]
@@ -102,24 +102,44 @@ def attempt(
 
     With `followed` steps of other families may come after it.
     """
-    n_train, n_test = rng.choice((2, 2, 3, 3, 3, 3, 3, 3, 4, 4, 4, 5)), 1 if rng.random() < 0.9 else 2
+    n_train, n_test = how_many(rng)
     budget = max_cells_total * rng.uniform(0.7, 1.0)
     draw = new_draw(rng, family, budget / (n_train + n_test), max_side)
     steps = _steps(rng, family, draw, followed)
     body = render(steps)
-    pairs = draw_pairs(body, family.scene, draw, n_train + n_test)
+    pairs = clear_pairs(steps, family.scene, draw, n_train, n_test, max_cells_total)
     if pairs is None:
         return None
-    train, test = pairs[:n_train], pairs[n_train:]
-    cells = sum(grid.size + output.size for grid, output in train) + sum(grid.size for grid, _ in test)
-    if cells > max_cells_total or not is_clear(rng, steps, body, train):
-        return None
+    train = pairs[:n_train]
     parent = _parent(rng, draw, steps, body, train, [grid for grid, _ in pairs]) if refinement else None
     if refinement and parent is None:
         return None
-    as_lists: list[Pair] = [(grid.tolist(), output.astype(int).tolist()) for grid, output in pairs]
     parent_body, parent_outputs = parent or (None, [])
+    as_lists = in_lists(pairs)
     return GeneratedTask(as_lists[:n_train], as_lists[n_train:], body, family.name, parent_body, parent_outputs)
+
+
+def how_many(rng: random.Random) -> tuple[int, int]:
+    """Draw the numbers of training and of test pairs of a task."""
+    return rng.choice((2, 2, 3, 3, 3, 3, 3, 3, 4, 4, 4, 5)), 1 if rng.random() < 0.9 else 2
+
+
+def clear_pairs(
+    steps: list[str], scene: Scene, draw: Draw, n_train: int, n_test: int, max_cells: int
+) -> list[tuple[Array, Array]] | None:
+    """Draw the pairs of a task, training pairs first; None where they do not fit or do not show the program."""
+    body = render(steps)
+    pairs = draw_pairs(body, scene, draw, n_train + n_test)
+    if pairs is None:
+        return None
+    train = pairs[:n_train]
+    cells = sum(grid.size + output.size for grid, output in train) + sum(grid.size for grid, _ in pairs[n_train:])
+    return pairs if cells <= max_cells and is_clear(draw.rng, steps, body, train) else None
+
+
+def in_lists(pairs: list[tuple[Array, Array]]) -> list[Pair]:
+    """Return pairs of arrays as lists of rows."""
+    return [(grid.tolist(), output.astype(int).tolist()) for grid, output in pairs]
 
 
 def generate(
