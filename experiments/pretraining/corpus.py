@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import itertools
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -47,6 +48,18 @@ class Stage:
 STAGES = (Stage(0.4, 10, 300), Stage(0.65, 16, 800), Stage(0.85, 30, 2000), Stage(1.0, 30, 3700))
 
 
+class Source(NamedTuple):
+    """Where the tasks of a training come from.
+
+    Attributes:
+        draw: draws a task of a stage's sizes.
+        stages: of the training.
+    """
+
+    draw: Callable[[random.Random, Stage], GeneratedTask]
+    stages: tuple[Stage, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
     """One training text: token ids and the weight of the loss on each."""
@@ -68,16 +81,23 @@ class Corpus(IterableDataset[list[Batch]]):
         seed: of the whole corpus; pool i is drawn from (seed, i).
         batch_tokens: rows times padded length, at least the longest length.
         steps: batches in the whole training, which the stages divide.
+        source: of the tasks.
         start: first pool.
     """
 
     def __init__(
-        self, tokenizer: PreTrainedTokenizerFast, seed: int, batch_tokens: int, steps: int, start: int = 0
+        self,
+        tokenizer: PreTrainedTokenizerFast,
+        seed: int,
+        batch_tokens: int,
+        steps: int,
+        source: Source,
+        start: int = 0,
     ) -> None:
         if batch_tokens < WINDOW:
             raise ValueError(f"a batch must hold one text of the longest length: batch_tokens >= {WINDOW}")
         self.tokenizer, self.seed, self.batch_tokens = tokenizer, seed, batch_tokens
-        self.steps, self.start = steps, start
+        self.steps, self.source, self.start = steps, source, start
 
     def __iter__(self) -> Iterator[list[Batch]]:
         info = torch.utils.data.get_worker_info()
@@ -88,12 +108,12 @@ class Corpus(IterableDataset[list[Batch]]):
     def pool(self, number: int) -> list[Batch]:
         """Draw texts until they fill all batches of the pool; return these in random order."""
         rng = random.Random(f"{self.seed}/{number}")
-        stage = stage_of(number * BATCHES / self.steps)
+        stage = stage_of(number * BATCHES / self.steps, self.source.stages)
         rows: list[Row] = []
         padded = 0
         groups: list[list[Row]] = []
         while len(groups) < BATCHES:
-            row = encode(draw_task(rng, stage, refinement=rng.random() < REFINEMENT_SHARE), self.tokenizer)
+            row = encode(self.source.draw(rng, stage), self.tokenizer)
             if len(row.ids) > WINDOW:
                 continue
             rows.append(row)
@@ -104,9 +124,9 @@ class Corpus(IterableDataset[list[Batch]]):
         return [pad(rows, padded_length(rows[0]), self.tokenizer.pad_token_id) for rows in groups[:BATCHES]]
 
 
-def stage_of(share: float) -> Stage:
+def stage_of(share: float, stages: tuple[Stage, ...]) -> Stage:
     """Return the stage in which a training is after this share of its steps."""
-    return next((stage for stage in STAGES if share < stage.until), STAGES[-1])
+    return next((stage for stage in stages if share < stage.until), stages[-1])
 
 
 def padded_length(row: Row) -> int:
@@ -129,9 +149,21 @@ def group(rows: list[Row], batch_tokens: int) -> list[list[Row]]:
 
 def draw_task(rng: random.Random, stage: Stage, refinement: bool) -> GeneratedTask:
     """Draw a task of the stage's sizes."""
+    return generate(rng, max_side=stage.max_side, max_cells_total=draw_cells(rng, stage), refinement=refinement)
+
+
+def draw_cells(rng: random.Random, stage: Stage) -> int:
+    """Draw the most cells of a task, evenly in the logarithm."""
     low = max(200, stage.max_cells / 10)
-    cells = int(low * (stage.max_cells / low) ** rng.random())
-    return generate(rng, max_side=stage.max_side, max_cells_total=cells, refinement=refinement)
+    return int(low * (stage.max_cells / low) ** rng.random())
+
+
+def draw_any(rng: random.Random, stage: Stage) -> GeneratedTask:
+    """Draw a task of all families, some of them with a wrong program that is to be refined."""
+    return draw_task(rng, stage, refinement=rng.random() < REFINEMENT_SHARE)
+
+
+EVERYTHING = Source(draw_any, STAGES)
 
 
 def encode(generated: GeneratedTask, tokenizer: PreTrainedTokenizerFast) -> Row:

@@ -8,7 +8,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from corpus import to_task
+from corpus import EVERYTHING, Source, Stage, to_task
 from mini_training import save_model
 from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
@@ -20,13 +20,17 @@ from soar.tasks.gym.generator import generate
 SIZES = {"small": (10, 400), "large": (30, 2000)}  # sides and cells of the held-out tasks
 
 
-def evaluate(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, folder: Path) -> dict[str, Any]:
+def evaluate(
+    model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, folder: Path, source: Source
+) -> dict[str, Any]:
     """Return all figures; `folder` is where the model is saved for the search."""
     save_model(folder, model, tokenizer)
-    return {**exact_match(model, tokenizer), **solve_rate(folder)}
+    return {**exact_match(model, tokenizer, source), **solve_rate(folder)}
 
 
-def exact_match(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, tasks: int = 200) -> dict[str, Any]:
+def exact_match(
+    model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, source: Source, tasks: int = 200
+) -> dict[str, Any]:
     """Greedy programs on generated tasks never trained on: share equal to the right text, by kind, size and family."""
     state = {name: weight.detach().cpu() for name, weight in model.state_dict().items()}
     decoder = Decoder(model.config.to_dict(), state, [model.config.eos_token_id])
@@ -35,9 +39,12 @@ def exact_match(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, tas
     seen: Counter[str] = Counter()
     for i in range(tasks):
         size = "large" if i % 4 >= 2 else "small"
-        kind = "refinement" if i % 2 else "sampling"
+        kind = "refinement" if i % 2 and source is EVERYTHING else "sampling"
         side, cells = SIZES[size]
-        generated = generate(rng, max_side=side, max_cells_total=cells, refinement=kind == "refinement")
+        if source is EVERYTHING:
+            generated = generate(rng, max_side=side, max_cells_total=cells, refinement=kind == "refinement")
+        else:
+            generated = source.draw(rng, Stage(1.0, side, cells))
         text = load_prompt_set("mini").render(*to_task(generated)).text
         ids = [tokenizer.bos_token_id, *tokenizer.encode(text, add_special_tokens=False)]
         drawn = decoder.sample([], ids, 1, seed=0, temperature=0.0, min_p=0.0, max_tokens=96)[0]

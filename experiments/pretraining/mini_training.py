@@ -56,7 +56,7 @@ def remember(out: Path, settings: dict[str, Any]) -> None:
     path = out / "settings.json"
     if not path.exists():
         path.write_text(json.dumps(settings, indent=1) + "\n")
-    known = json.loads(path.read_text())
+    known = {"corpus": "everything", **json.loads(path.read_text())}  # once the only one, and not named
     different = [f"{name} was {known[name]}, not {value}" for name, value in settings.items() if value != known[name]]
     if different:
         raise typer.BadParameter(f"the training in {out} had other settings: {'; '.join(different)}")

@@ -3,6 +3,8 @@
     python experiments/pretraining/pretrain_mini.py --out runs/mini
     python experiments/pretraining/pretrain_mini.py --out runs/large --size large --batch-tokens 131072 --steps 20000 \
         --minutes 9
+    python experiments/pretraining/pretrain_mini.py --out runs/novice --corpus single-step --steps 1200 --every 50 \
+        --evaluate-every 400
 
 Kill it at any time, or stop it after some minutes, and give the same command again: it goes on from its last
 checkpoint, and ends with the same weights. A GPU is used where there is one. The finished model lies in OUT/model in
@@ -24,12 +26,13 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
 import torch
 import typer
-from corpus import BATCHES, Batch, Corpus
+from corpus import BATCHES, EVERYTHING, Batch, Corpus, Source
 from mini_evaluation import evaluate
 from mini_training import (
     PEAK_RATES,
@@ -47,18 +50,32 @@ from mini_training import (
     train_step,
     training_tokenizer,
 )
+from single_step import SINGLE_STEP
 from torch.utils.data import DataLoader
 from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
 from soar.core.process import available_cores, computes_bf16
 
 LOG_EVERY = 25
+
+
+class CorpusName(StrEnum):
+    """What the tasks are drawn from."""
+
+    everything = "everything"
+    single_step = "single-step"
+
+
+SOURCES = {CorpusName.everything: EVERYTHING, CorpusName.single_step: SINGLE_STEP}
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # malloc.h
 
 
 def main(
     out: Annotated[Path, typer.Option(help="Folder of checkpoints, metrics and the finished model.")],
     steps: Annotated[int, typer.Option(help="Optimizer steps of the whole training; schedules divide it.")] = 8400,
+    corpus: Annotated[
+        CorpusName, typer.Option(help="everything: mini's; single-step: one step, no refinements: mini:novice's.")
+    ] = CorpusName.everything,
     size: Annotated[Size, typer.Option(help="tiny 0.2, small 2.9, medium 10, large 25 million weights.")] = Size.small,
     batch_tokens: Annotated[int, typer.Option(help="Rows times padded length of a batch, at least 4096.")] = 8192,
     start_from: Annotated[Path | None, typer.Option("--from", help="Folder of weights to begin with.")] = None,
@@ -85,6 +102,7 @@ def main(
     given = {"steps": steps, "size": size, "batch_tokens": batch_tokens, "from": start_from and str(start_from)}
     kind = optimizer or (Optimizer.muon if computes_bf16() else Optimizer.adamw)
     matrix_lr, other_lr = matrix_lr or PEAK_RATES[kind], other_lr or PEAK_RATES[kind]
+    given["corpus"] = corpus
     remember(out, {**given, "seed": seed, "optimizer": kind, "matrix_lr": matrix_lr, "other_lr": other_lr})
     tokenizer = training_tokenizer(out, start_from)
     model = initial_model(tokenizer, size, start_from).to(device)
@@ -97,9 +115,11 @@ def main(
     forget_after(out, step)
     print(f"{sum(p.numel() for p in model.parameters()):,} parameters, {len(tokenizer)} tokens, {device}, step {step}")
     drawers = workers or (1 if device.type == "cpu" else max(1, available_cores() - 1))
-    batches = batches_from(step, Corpus(tokenizer, seed, batch_tokens, steps, start=step // BATCHES), drawers)
+    source = SOURCES[corpus]
+    texts = Corpus(tokenizer, seed, batch_tokens, steps, source, start=step // BATCHES)
+    batches = batches_from(step, texts, drawers)
     forward = torch.compile(model, dynamic=True) if compiled else model
-    training = Training(out, model, tokenizer, optimizers, steps, every, evaluate_every, began + 60 * minutes)
+    training = Training(out, model, tokenizer, optimizers, steps, every, evaluate_every, began + 60 * minutes, source)
     step = training.run(step, losses, batches, forward)
     if step == steps:
         save_model(out / "model", model, tokenizer)
@@ -119,6 +139,7 @@ class Training:
     every: int
     evaluate_every: int
     deadline: float
+    source: Source
 
     def run(self, step: int, losses: list[torch.Tensor], batches: Iterator[Batch], forward: Any) -> int:
         """Go on after `step` steps until all are done or the time is over; return the steps done."""
@@ -135,7 +156,8 @@ class Training:
             if step % self.every == 0 or last or late:
                 save_checkpoint(self.out, self.model, self.optimizers, step, losses)
             if self.evaluate_every and (last or (step % self.evaluate_every == 0 and not late)):
-                record(self.out, {"step": step, **evaluate(self.model, self.tokenizer, self.out / "evaluated")})
+                figures = evaluate(self.model, self.tokenizer, self.out / "evaluated", self.source)
+                record(self.out, {"step": step, **figures})
                 clock = time.monotonic()
             if last or late:
                 break
