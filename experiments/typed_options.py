@@ -24,7 +24,7 @@ SOAR = Path(__file__).resolve().parents[1] / "soar"
 # What an object of one's own has to be, and where that is written.
 OBJECTS = {
     "budget": ("soar.evolution.budget", "Budget"),
-    "operators": ("soar.evolution.operators", "Operator"),
+    "operators": ("soar.evolution.operators", "AnyOperator"),
     "scorer": ("soar.programs.scoring", "Scorer"),
     "selector": ("soar.evolution.rex", "Selector"),
     "vote_weight": ("soar.programs.voting", "Vote"),

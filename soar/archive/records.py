@@ -23,7 +23,7 @@ class Request:
     Attributes:
         parents: keys of the attempts shown.
         seed: given to the model.
-        prompt_hash: of messages and prefill.
+        prompt_hash: of messages and prefill; "" where no model was asked.
         few_shot: ids of solved tasks shown before.
         operator: name of what made it, see `soar.evolution.operators`.
         prompt_set: its name and hash, "name:hash".

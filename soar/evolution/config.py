@@ -43,7 +43,8 @@ BudgetName: TypeAlias = Literal[
     "teacher:dsc",
     "teacher:prospects",
 ]
-OperatorName: TypeAlias = Literal["refine", "crossover", "compose"]
+OperatorName: TypeAlias = Literal["refine", "crossover", "compose", "mutate"]
+ChoiceName: TypeAlias = Literal["uniform", "bandit"]
 ENOUGH = 4  # programs that solve all examples, after which a model that costs something is asked no further
 
 
@@ -71,10 +72,12 @@ class SearchConfig(Options):
             states prices, never with other models (as the paper).
         selector: what picks the attempts to refine: "rex" (paper), "uniform", "best", see `soar.evolution.selection`;
             or a `Selector` of your own, of which each island gets a copy.
-        operators: what makes the requests of the refinement phase, one or several, each as likely: "refine" (paper),
-            "crossover" (of two attempts that together solve many examples; with the prompt set `crossover` where the
-            model's own would be `soar`), "compose" (what is left to do after an attempt), or an `Operator` of your own,
-            see `soar.evolution.operators`.
+        operators: what makes the requests of the refinement phase, one or several: "refine" (paper), "crossover" (of
+            two attempts that together solve many examples; with the prompt set `crossover` where the model's own would
+            be `soar`), "compose" (what is left to do after an attempt), "mutate" (programs near the nearest attempts,
+            without asking a model), or an `Operator` or `Proposer` of your own, see `soar.evolution.operators`.
+        operator_choice: which of several operators makes a request: "uniform", each is as likely; "bandit", those that
+            have brought something on the island come more often, see `soar.evolution.operator_bandit`.
         rex_c: C of REx (paper: 20), also of the crossover.
         vote_c: worth of the examples in the vote (paper: 1,000).
         vote_weight: "sum" (paper), "appendix", "majority", "best" or "closest", see `soar.programs.voting.vote`; or a
@@ -119,9 +122,10 @@ class SearchConfig(Options):
     stop_when_solved: int | None = Field(None, ge=0, json_schema_extra=may("change"))
     selector: Annotated[SelectorName | Custom, *name_or("select", get_args(SelectorName))] = "rex"
     operators: Annotated[
-        tuple[Annotated[OperatorName | Custom, *name_or("assemble", get_args(OperatorName))], ...],
+        tuple[Annotated[OperatorName | Custom, *name_or("parents", get_args(OperatorName))], ...],
         BeforeValidator(lambda given: given if isinstance(given, (list, tuple)) else (given,)),
     ] = Field(("refine",), min_length=1)
+    operator_choice: ChoiceName = "uniform"
     rex_c: float = Field(20, ge=0)
     vote_c: float = Field(1000, ge=0, json_schema_extra=may("change"))
     vote_weight: Annotated[Weighting | Custom, *name_or("weigh", get_args(Weighting))] = Field(

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 import numpy as np
 
 from soar.core.custom import value_of
 from soar.evolution.composing import Compose
 from soar.evolution.config import ConfigError, OperatorName, SearchConfig
+from soar.evolution.mutating import Mutate, Proposer
 from soar.evolution.rex import PoolMember, Selector, counted, refuse_empty, thetas
 from soar.evolution.selection import make_selector
 from soar.models.base import Prompt
@@ -140,27 +141,32 @@ class Crossover(Refine):
             self._asked[key] = self._asked.get(key, 0) + n
 
 
+AnyOperator: TypeAlias = Operator | Proposer
 SAMPLE = Sample()
 
 
-def make_operators(config: SearchConfig) -> dict[str, Operator]:
+def make_operators(config: SearchConfig) -> dict[str, AnyOperator]:
     """Return fresh operators of an island by their names; each has a selector of its own. Of one's own it is a copy.
 
     Raises:
-        ConfigError: two have the same name.
+        ConfigError: two have the same name, or one can neither ask a model nor do without.
     """
-    made: dict[str, Operator] = {}
+    made: dict[str, AnyOperator] = {}
     for option in config.operators:
-        given: OperatorName | Operator = value_of(option, "operators")
-        operator: Operator
+        given: OperatorName | AnyOperator = value_of(option, "operators")
+        operator: AnyOperator
         if not isinstance(given, str):
             operator = copy.deepcopy(given)
         elif given == "refine":
             operator = Refine(make_selector(config.selector, config.rex_c))
         elif given == "compose":
             operator = Compose()
+        elif given == "mutate":
+            operator = Mutate()
         else:
             operator = Crossover(make_selector(config.selector, config.rex_c), config.rex_c)
+        if not hasattr(operator, "assemble") and not isinstance(operator, Proposer):
+            raise ConfigError(f"operators: {operator!r} has neither assemble(), as an Operator has, nor propose()")
         if operator.name in {SAMPLE.name, *made}:
             raise ConfigError(f"operators: the name {operator.name!r} is taken: give each operator a name of its own")
         made[operator.name] = operator

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from soar.archive.records import prompt_hash
 from soar.evolution.client import ModelClient
 from soar.evolution.few_shot import FewShotPool
+from soar.evolution.mutating import Proposer
 from soar.evolution.operators import SAMPLE, Operator
 from soar.evolution.plan import fitting_prompt
 from soar.models.base import Prompt
@@ -38,9 +40,33 @@ class RenderedPrompt:
     parents: tuple[Attempt, ...] = ()
     few_shot: tuple[str, ...] = ()
 
+    @property
+    def hash(self) -> str:
+        """Of the prompt."""
+        return prompt_hash(self.prompt)
+
     def assemble(self, reply: str) -> str | ParseFailure:
         """Return the source of the program that a reply makes, or why it makes none."""
         return self.operator.assemble(self.prompts, reply, self.prompt, self.parents)
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """What stands in the place of a prompt where no model is asked.
+
+    Attributes:
+        operator: that makes the programs.
+        parents: of which it makes them.
+        sources: the programs, those to be tried first in front.
+        known: behaviours that are nothing new.
+    """
+
+    operator: Proposer
+    parents: tuple[Attempt, ...]
+    sources: Iterator[str]
+    known: frozenset[bytes]
+    few_shot: tuple[str, ...] = ()
+    hash: str = ""
 
 
 class PromptBuilder:
@@ -82,6 +108,13 @@ class PromptBuilder:
         render = functools.partial(operator.prompt, self.prompt_set)
         fitting = fitting_prompt(render, self.task, parents, self.client, self.limit, self.drop_examples)
         return fitting and self._after_example(operator, fitting[0], parents, fitting[1], rng)
+
+    def proposing(
+        self, operator: Proposer, parents: Sequence[Attempt], known: frozenset[bytes], rng: np.random.Generator
+    ) -> Proposal:
+        """Return the programs that an operator makes of the parents without a model."""
+        keep = self.prompt.prefill if self.prompt_set.settings.raw else ""
+        return Proposal(operator, tuple(parents), operator.propose(self.task, parents, rng, keep), known)
 
     def _after_example(
         self, operator: Operator, prompt: Prompt, parents: Sequence[Attempt], dropped: int, rng: np.random.Generator

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from soar.archive.records import Evaluator, Record, Request, hashes, prompt_hash, request_key, task_inputs
+from soar.archive.records import Evaluator, Record, Request, hashes, request_key, task_inputs
 from soar.archive.writer import ArchiveWriter
 from soar.core.seeding import keyed_seed
 from soar.evolution.budget import Budget
@@ -15,14 +16,19 @@ from soar.evolution.client import ModelClient
 from soar.evolution.config import SearchConfig
 from soar.evolution.few_shot import FewShotPool
 from soar.evolution.progress import Progress
-from soar.evolution.prompt_builder import RenderedPrompt
-from soar.models.base import Sampling
+from soar.evolution.prompt_builder import Proposal, RenderedPrompt
+from soar.evolution.rex import PoolMember
+from soar.models.base import Completion, Sampling
 from soar.programs.parsing.replies import ENTRY_POINT, ParseFailure
 from soar.programs.program import Attempt, Phase, Program
 from soar.prompts.prompt_set import PromptSet
 from soar.sandbox.executor import Executor
 from soar.sandbox.outcome import Outcome
 from soar.tasks.task import Task
+
+TRIES = 16  # programs that are run without a model for each that is wanted
+TRIED_AT_ONCE = 8
+NOTHING_NEW = "no program near its parents was found that does anything new"
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +127,13 @@ class Requests:
         return Recorded(operator, parents, attempts, pending, missing)
 
     async def fill(
-        self, place: Place, n: int, parents: tuple[str, ...], shown: RenderedPrompt, chain: int, known: Recorded | None
+        self,
+        place: Place,
+        n: int,
+        parents: tuple[str, ...],
+        shown: RenderedPrompt | Proposal,
+        chain: int,
+        known: Recorded | None,
     ) -> list[Attempt] | None:
         """Return a request's attempts, now recorded; None where the search was stopped before all of it was sent.
 
@@ -133,17 +145,20 @@ class Requests:
         """
         request = self._request(place, n, parents, shown)
         had = known or Recorded(missing=range(n))
-        calls = self.context.client.calls(n, had.missing, request.seed)
         async with asyncio.TaskGroup() as group:
             run = group.create_task(self._run(place, request, had.pending))
-            tasks = [group.create_task(self._call(place, request, shown, chain, *call)) for call in calls]
+            if isinstance(shown, Proposal):
+                tasks = [group.create_task(self._propose(place, request, shown, had.missing))] if had.missing else []
+            else:
+                calls = self.context.client.calls(n, had.missing, request.seed)
+                tasks = [group.create_task(self._call(place, request, shown, chain, *call)) for call in calls]
         made = [run.result(), *(task.result() for task in tasks)]
         if None in made and not self.cut():
             return None
         attempts = [*had.attempts, *(attempt for several in made if several for attempt in several)]
         return sorted(attempts, key=_position)
 
-    def _request(self, place: Place, n: int, parents: tuple[str, ...], shown: RenderedPrompt) -> Request:
+    def _request(self, place: Place, n: int, parents: tuple[str, ...], shown: RenderedPrompt | Proposal) -> Request:
         model = self.context.client.model
         return Request(
             task_hash=self.task.content_hash,
@@ -155,7 +170,7 @@ class Requests:
             parents=parents,
             n=n,
             seed=keyed_seed(*self.key(place), "complete"),
-            prompt_hash=prompt_hash(shown.prompt),
+            prompt_hash=shown.hash,
             few_shot=shown.few_shot,
             operator=shown.operator.name,
             model=model.name,
@@ -189,6 +204,43 @@ class Requests:
         context.archive.record(request, reply.prompt_tokens, self.input_hashes, held, reply.cost, positions)
         context.progress.spend(reply.cost)
         return await self._run(place, request, records)
+
+    async def _propose(
+        self, place: Place, request: Request, shown: Proposal, positions: Sequence[int]
+    ) -> list[Attempt] | None:
+        """Record the first programs that do something new, and for each that is lacking why; None where it stopped."""
+        if self.cut() or self.context.progress.stop():
+            self.ended(place, len(positions))
+            return None
+        new = await self._new(request, shown, len(positions))
+        blank = Record(Completion("", 0, "stop"), None, NOTHING_NEW, ())
+        found = [Record(Completion(one.source, 0, "stop"), one, None, ()) for one in new]
+        records = dict(zip(positions, [*found, *(blank for _ in positions[len(found) :])], strict=True))
+        self.context.archive.record(request, 0, self.input_hashes, list(records.values()), None, positions)
+        return await self._run(place, request, records)
+
+    async def _new(self, request: Request, shown: Proposal, n: int) -> list[Program]:
+        """Return up to `n` proposed programs that can be refined, none of which does what another or a known one does.
+
+        They are run in the order of the proposal, `TRIED_AT_ONCE` side by side, `TRIES` for each wanted at most.
+        """
+        known, found = set(shown.known), list[Program]()
+        for _ in range(0, TRIES * n, TRIED_AT_ONCE):
+            some = [Program(source) for source in itertools.islice(shown.sources, TRIED_AT_ONCE)]
+            async with asyncio.TaskGroup() as group:
+                jobs = [group.create_task(self._outcomes(program)) for program in some]
+            for program, job in zip(some, jobs, strict=True):
+                record = Record(Completion("", 0, "stop"), program, None, job.result())
+                attempt = self.evaluator.attempt(request, 0, record)
+                behaviour = PoolMember.of(attempt).behaviour
+                if len(found) < n and attempt.refinable and behaviour not in known:
+                    known.add(behaviour)
+                    found.append(program)
+                else:
+                    self.runs.pop(program.hash, None)
+            if len(found) == n or len(some) < TRIED_AT_ONCE:
+                break
+        return found
 
     async def _run(self, place: Place, request: Request, records: Mapping[int, Record]) -> list[Attempt]:
         """Run the programs of recorded completions, record what they did and return the attempts."""

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
 from typing import NamedTuple
 
 from soar.archive.records import Evaluator, Grant
 from soar.core.seeding import keyed_rng
 from soar.evolution.budget import reward
+from soar.evolution.choices import Choices
 from soar.evolution.flow import Flow, refining_ahead
-from soar.evolution.operators import SAMPLE, Operator, make_operators
-from soar.evolution.prompt_builder import PromptBuilder, RenderedPrompt
+from soar.evolution.operator_bandit import OperatorBandit
+from soar.evolution.operators import SAMPLE, AnyOperator, make_operators
+from soar.evolution.prompt_builder import PromptBuilder, Proposal, RenderedPrompt
 from soar.evolution.requests import Place, Recorded, Requests, SearchContext
 from soar.evolution.rex import PoolMember
 from soar.evolution.sizes import island_budget, request_sizes
@@ -28,10 +30,12 @@ LATE_SAMPLES, LATE_REFINEMENTS = 8, 4  # one of so many may come late, see `Flow
 
 
 class Done(NamedTuple):
-    """What a search keeps of a request: how many attempts solve all examples, and what can be refined."""
+    """What a search keeps of a request: how many attempts solve all examples, what can be refined, and its making."""
 
     solved: int
     members: list[PoolMember]
+    operator: str = ""
+    parents: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -56,6 +60,7 @@ class TaskSearch:
     evaluator: Evaluator = field(init=False)
     prompt_builder: PromptBuilder = field(init=False)
     requests: Requests = field(init=False)
+    choices: Choices = field(init=False)
     group: asyncio.TaskGroup = field(default_factory=asyncio.TaskGroup)
     completions: int = 0
     best: float = 0.0
@@ -97,6 +102,7 @@ class TaskSearch:
             self._ended,
             self._enough,
         )
+        self.choices = Choices(context.archive, self.evaluator, self.prompt_builder, self.requests.key)
         if config.enough is not None:
             self.at_hand = sum(_solved(context.archive.replay(self.evaluator, key)) for key in begun)
         async with self.group as group:
@@ -132,7 +138,7 @@ class TaskSearch:
             requests.append(self.group.create_task(self._sample_once(Place("sample", None, step), n)))
         if self.flow is not None and requests:
             every = request_sizes(self.requests.sizes, config.iteration, "sample", None, budget, size)
-            asked = sum(islice(every, len(requests)))
+            asked = sum(itertools.islice(every, len(requests)))
             await self.flow.most(None, asked, asked // LATE_SAMPLES)
             self.late = requests
             return None if _left(requests) else Done(self.flow.solved[None], [])
@@ -155,6 +161,7 @@ class TaskSearch:
         config = self.context.config
         operators = make_operators(config)
         pool = list(samples.members)
+        bandit = OperatorBandit(pool) if config.operator_choice == "bandit" else None
         requests: list[asyncio.Task[Done | None]] = []
         size = config.refinements_per_request
         ahead = refining_ahead(config.refinements, config.islands, size)
@@ -179,7 +186,9 @@ class TaskSearch:
                 break
             if config.enough is not None and await self._all_solved(samples, steps, step - ahead + 1):
                 break
-            made = self._next(Place("refine", island, step), n, operators, pool, budget - asked)
+            if bandit is not None:
+                bandit.catch_up(_come(requests, None if self.flow is not None else known))
+            made = self._next(Place("refine", island, step), n, operators, bandit, pool, budget - asked)
             requests.append(self.group.create_task(made))
             asked += n
         done = [await request for request in requests]
@@ -189,7 +198,13 @@ class TaskSearch:
         return None not in done
 
     def _next(
-        self, place: Place, n: int, operators: Mapping[str, Operator], pool: Sequence[PoolMember], chain: int
+        self,
+        place: Place,
+        n: int,
+        operators: Mapping[str, AnyOperator],
+        bandit: OperatorBandit | None,
+        pool: Sequence[PoolMember],
+        chain: int,
     ) -> Coroutine[None, None, Done | None]:
         """Choose now who makes a request and of what, and return what is then to be done."""
         known = self.requests.recorded(place)
@@ -198,15 +213,21 @@ class TaskSearch:
             operator.on_request(known.parents, n)
             if known.whole:
                 return _at_once(_done(known.attempts))
-            parents, shown = known.parents, self._shown_again(operator, place, known.parents)
+            parents, shown = known.parents, self.choices.again(operator, place, known.parents, pool)
         else:
-            shown = self._choose(self._operator(operators, place), pool, place)
+            shown = self.choices.make(self.choices.operator(operators, bandit, place), pool, place)
             parents = tuple(parent.key for parent in shown.parents)
             shown.operator.on_request(parents, n)
         return self._filled(place, n, parents, shown, chain, known)
 
     async def _filled(
-        self, place: Place, n: int, parents: tuple[str, ...], shown: RenderedPrompt, chain: int, known: Recorded | None
+        self,
+        place: Place,
+        n: int,
+        parents: tuple[str, ...],
+        shown: RenderedPrompt | Proposal,
+        chain: int,
+        known: Recorded | None,
     ) -> Done | None:
         return _done(await self.requests.fill(place, n, parents, shown, chain, known))
 
@@ -221,43 +242,6 @@ class TaskSearch:
     def _enough(self) -> bool:
         wanted = self.context.config.enough
         return wanted is not None and max(self.solving, self.at_hand) >= wanted
-
-    def _operator(self, operators: Mapping[str, Operator], place: Place) -> Operator:
-        """The one that makes a request: each is as likely."""
-        known = list(operators.values())
-        if len(known) == 1:
-            return known[0]
-        return known[int(keyed_rng(*self.requests.key(place), "operator").integers(len(known)))]
-
-    def _choose(self, operator: Operator, pool: Sequence[PoolMember], place: Place) -> RenderedPrompt:
-        """Return the prompt of a step; where nothing can be refined, the sampling prompt.
-
-        A choice whose prompt is too long for the model's window is put aside for this step, and another one made; so
-        is the second of two parents that are the same program.
-        """
-        key = self.requests.key(place)
-        rng = keyed_rng(*key, "select")
-        candidates = list(pool)
-        while candidates:
-            parents = operator.parents(candidates, rng)
-            if not parents:
-                break
-            attempts = [self.context.archive.find(self.evaluator, parent.key) for parent in parents]
-            if len(attempts) == 2 and attempts[0].program == attempts[1].program:
-                candidates.remove(parents[1])
-                continue
-            shown = self.prompt_builder.refining(operator, attempts, keyed_rng(*key, "few-shot"))
-            if shown is not None:
-                return shown
-            candidates = [member for member in candidates if member not in parents]
-        return self.prompt_builder.sampling(keyed_rng(*key, "few-shot"))
-
-    def _shown_again(self, operator: Operator, place: Place, parents: Sequence[str]) -> RenderedPrompt:
-        """Return the prompt of a request that was begun before, with the parents that it had."""
-        rng = keyed_rng(*self.requests.key(place), "few-shot")
-        attempts = [self.context.archive.find(self.evaluator, parent) for parent in parents]
-        shown = self.prompt_builder.refining(operator, attempts, rng) if attempts else None
-        return shown or self.prompt_builder.sampling(rng)
 
     def _ended(self, place: Place, completions: int) -> None:
         if self.flow is not None:
@@ -284,6 +268,12 @@ def _left(requests: Sequence[asyncio.Task[Done | None]]) -> bool:
     return any(request.done() and request.result() is None for request in requests)
 
 
+def _come(requests: Sequence[asyncio.Task[Done | None]], known: int | None) -> list[Done]:
+    """What has come of the first requests: of those that were waited for; or, None, of all before one still to come."""
+    done = requests[:known] if known is not None else itertools.takewhile(lambda one: one.done(), requests)
+    return [come for request in done if (come := request.result()) is not None]
+
+
 async def _at_once(done: Done | None) -> Done | None:
     return done
 
@@ -291,7 +281,9 @@ async def _at_once(done: Done | None) -> Done | None:
 def _done(attempts: Sequence[Attempt] | None) -> Done | None:
     if attempts is None:
         return None
-    return Done(_solved(attempts), [PoolMember.of(one) for one in attempts if one.refinable])
+    members = [PoolMember.of(one) for one in attempts if one.refinable]
+    first = attempts[0] if attempts else None
+    return Done(_solved(attempts), members, first.operator if first else "", first.parents if first else ())
 
 
 def _solved(attempts: Sequence[Attempt]) -> int:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Literal, TypedDict
 
 from soar.evolution.budget import Budget
-from soar.evolution.operators import Operator
+from soar.evolution.operators import AnyOperator
 from soar.evolution.rex import Selector
 from soar.programs.scoring import Scorer
 from soar.programs.voting import Vote
@@ -46,10 +46,11 @@ class SearchOptions(TypedDict, total=False):
     stop_when_solved: int | None
     selector: Literal["rex", "uniform", "best"] | Selector
     operators: (
-        Literal["refine", "crossover", "compose"]
-        | Operator
-        | Sequence[Literal["refine", "crossover", "compose"] | Operator]
+        Literal["refine", "crossover", "compose", "mutate"]
+        | AnyOperator
+        | Sequence[Literal["refine", "crossover", "compose", "mutate"] | AnyOperator]
     )
+    operator_choice: Literal["uniform", "bandit"]
     rex_c: float
     vote_c: float
     vote_weight: Literal["sum", "appendix", "majority", "best", "closest"] | Vote
