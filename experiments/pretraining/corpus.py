@@ -60,6 +60,25 @@ class Source(NamedTuple):
     stages: tuple[Stage, ...]
 
 
+def draw_task(rng: random.Random, stage: Stage, refinement: bool) -> GeneratedTask:
+    """Draw a task of the stage's sizes."""
+    return generate(rng, max_side=stage.max_side, max_cells_total=draw_cells(rng, stage), refinement=refinement)
+
+
+def draw_cells(rng: random.Random, stage: Stage) -> int:
+    """Draw the most cells of a task, evenly in the logarithm."""
+    low = max(200, stage.max_cells / 10)
+    return int(low * (stage.max_cells / low) ** rng.random())
+
+
+def draw_any(rng: random.Random, stage: Stage) -> GeneratedTask:
+    """Draw a task of all families, some of them with a wrong program that is to be refined."""
+    return draw_task(rng, stage, refinement=rng.random() < REFINEMENT_SHARE)
+
+
+EVERYTHING = Source(draw_any, STAGES)
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
     """One training text: token ids and the weight of the loss on each."""
@@ -91,7 +110,7 @@ class Corpus(IterableDataset[list[Batch]]):
         seed: int,
         batch_tokens: int,
         steps: int,
-        source: Source,
+        source: Source = EVERYTHING,
         start: int = 0,
     ) -> None:
         if batch_tokens < WINDOW:
@@ -124,7 +143,7 @@ class Corpus(IterableDataset[list[Batch]]):
         return [pad(rows, padded_length(rows[0]), self.tokenizer.pad_token_id) for rows in groups[:BATCHES]]
 
 
-def stage_of(share: float, stages: tuple[Stage, ...]) -> Stage:
+def stage_of(share: float, stages: tuple[Stage, ...] = STAGES) -> Stage:
     """Return the stage in which a training is after this share of its steps."""
     return next((stage for stage in stages if share < stage.until), stages[-1])
 
@@ -145,25 +164,6 @@ def group(rows: list[Row], batch_tokens: int) -> list[list[Row]]:
         if len(groups[-1]) < count:
             groups.pop()
     return groups
-
-
-def draw_task(rng: random.Random, stage: Stage, refinement: bool) -> GeneratedTask:
-    """Draw a task of the stage's sizes."""
-    return generate(rng, max_side=stage.max_side, max_cells_total=draw_cells(rng, stage), refinement=refinement)
-
-
-def draw_cells(rng: random.Random, stage: Stage) -> int:
-    """Draw the most cells of a task, evenly in the logarithm."""
-    low = max(200, stage.max_cells / 10)
-    return int(low * (stage.max_cells / low) ** rng.random())
-
-
-def draw_any(rng: random.Random, stage: Stage) -> GeneratedTask:
-    """Draw a task of all families, some of them with a wrong program that is to be refined."""
-    return draw_task(rng, stage, refinement=rng.random() < REFINEMENT_SHARE)
-
-
-EVERYTHING = Source(draw_any, STAGES)
 
 
 def encode(generated: GeneratedTask, tokenizer: PreTrainedTokenizerFast) -> Row:

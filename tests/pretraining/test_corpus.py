@@ -1,15 +1,20 @@
 from __future__ import annotations
 
+import hashlib
 import random
+from collections import Counter
 
 import numpy as np
 import pytest
 from corpus import BATCHES, LENGTHS, PROGRAM_WEIGHT, STAGES, WINDOW, Corpus, encode, stage_of, to_task
+from single_step import SINGLE_STEP
 from transformers import AutoTokenizer
 
 from soar.models.mini import WEIGHTS, MiniModel
+from soar.prompts.notation import PARENT
 from soar.prompts.prompt_set import load_prompt_set
 from soar.tasks.gym.generator import HEADER, GeneratedTask, generate
+from soar.tasks.gym.single import shown_families
 
 TOKENIZER = AutoTokenizer.from_pretrained(WEIGHTS)
 
@@ -58,6 +63,23 @@ def test_a_pool_depends_on_its_number_only() -> None:
     assert len(third) == BATCHES
     for (ids, weights), (same_ids, same_weights) in zip(third, again, strict=True):
         assert np.array_equal(ids, same_ids) and np.array_equal(weights, same_weights)
+
+
+def test_the_corpus_of_mini_is_what_it_was_before_there_was_another() -> None:
+    ids, _ = Corpus(TOKENIZER, seed=0, batch_tokens=4096, steps=8400).pool(0)[0]
+    assert hashlib.blake2b(np.ascontiguousarray(ids).tobytes(), digest_size=8).hexdigest() == "3324c63fa4a3fd79"
+
+
+@pytest.mark.slow  # the sets of the gym are made first
+def test_single_steps_come_without_refinements_and_as_often_from_each_family() -> None:
+    corpus = Corpus(TOKENIZER, seed=3, batch_tokens=4096, steps=1000, source=SINGLE_STEP)
+    for ids, _ in corpus.pool(0):
+        text = TOKENIZER.decode(ids.flatten())
+        assert PARENT not in text and "    x = " not in text
+    rng = random.Random(0)
+    drawn = Counter(SINGLE_STEP.draw(rng, SINGLE_STEP.stages[0]).family for _ in range(2000))
+    assert drawn.keys() <= {one.name for one in shown_families()}
+    assert len(drawn) > 0.95 * len(shown_families()) and max(drawn.values()) < 45
 
 
 def test_batches_are_full_and_hold_whole_texts() -> None:
