@@ -3,8 +3,7 @@
     python experiments/pretraining/pretrain_mini.py --out runs/mini
     python experiments/pretraining/pretrain_mini.py --out runs/large --size large --batch-tokens 131072 --steps 20000 \
         --minutes 9
-    python experiments/pretraining/pretrain_mini.py --out runs/novice --corpus single-step --steps 1200 --every 50 \
-        --evaluate-every 400
+    python experiments/pretraining/pretrain_mini.py --out runs/novice --corpus single-step --steps 1000
 
 Kill it at any time, or stop it after some minutes, and give the same command again: it goes on from its last
 checkpoint, and ends with the same weights. A GPU is used where there is one. The finished model lies in OUT/model in
@@ -26,13 +25,12 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
 import torch
 import typer
-from corpus import BATCHES, EVERYTHING, Batch, Corpus, Source
+from corpus import BATCHES, Batch, Corpus, Source
 from mini_evaluation import evaluate
 from mini_training import (
     PEAK_RATES,
@@ -50,23 +48,13 @@ from mini_training import (
     train_step,
     training_tokenizer,
 )
-from single_step import SINGLE_STEP
+from sources import SOURCES, CorpusName
 from torch.utils.data import DataLoader
 from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
 from soar.core.process import available_cores, computes_bf16
 
 LOG_EVERY = 25
-
-
-class CorpusName(StrEnum):
-    """What the tasks are drawn from."""
-
-    everything = "everything"
-    single_step = "single-step"
-
-
-SOURCES = {CorpusName.everything: EVERYTHING, CorpusName.single_step: SINGLE_STEP}
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # malloc.h
 
 
