@@ -1,8 +1,9 @@
 """Tasks of two and of three steps, and of steps that are never shown: what a student of single steps is to learn.
 
-`gym/two-step/...` and `gym/three-step/...` put steps of the shown families behind one another; every step changes the
-outcome, and no program of one step explains the examples (`soar.tasks.gym.one_step`). `gym/held-out-concepts/...` are
-single steps of the held-out families (`soar.tasks.gym.single`). No grid has a side longer than 10.
+`gym/two-step/...` and `gym/three-step/...` put steps of the shown families behind one another. Every step changes the
+outcome, and no program of one step explains the examples, or gives the test outputs (`soar.tasks.gym.one_step`).
+`gym/held-out-concepts/...` are single steps of the held-out families (`soar.tasks.gym.single`). No grid has a side
+longer than 10.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import random
 from collections.abc import Iterator
 from functools import lru_cache
 
+from soar.tasks.gym.checks import explains
 from soar.tasks.gym.generator import Pair, clear_pairs, how_many, in_lists
 from soar.tasks.gym.grammar import Family, fill, new_draw, render
 from soar.tasks.gym.inputs import Array
@@ -79,10 +81,21 @@ def _draw(rng: random.Random, families: list[Family]) -> tuple[str, list[Pair], 
             params["a"] = params["b"]
         params["b"] = params["b2"]
     pairs = clear_pairs(steps, families[0].scene, draw, n_train, n_test, MAX_CELLS)
-    if pairs is None or _longest(pairs) > MAX_SIDE or (len(steps) > 1 and one_step_explains(pairs[:n_train])):
+    if pairs is None or _longest(pairs) > MAX_SIDE:
+        return None
+    if len(steps) > 1 and any(_shorter_explains(steps, part) for part in (pairs[n_train:], pairs[:n_train])):
         return None
     lists = in_lists(pairs)
     return render(steps), lists[:n_train], lists[n_train:]
+
+
+def _shorter_explains(steps: list[str], pairs: list[tuple[Array, Array]]) -> bool:
+    """Whether a program with a step less, or any of one step, is right on the pairs.
+
+    Asked of the examples, and of the tests alone: a prediction should not be right by a program that is wrong.
+    """
+    less = (render(steps[:i] + steps[i + 1 :]) for i in range(len(steps)))
+    return any(explains(body, pairs) for body in less) or one_step_explains(pairs)
 
 
 def _longest(pairs: list[tuple[Array, Array]]) -> int:
