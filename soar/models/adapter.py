@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from soar.core.errors import SoarError, expect_path
 from soar.core.files import write_whole
-from soar.models.spec import ModelSpec
+from soar.models.spec import ModelSpec, mini_folder
 
 if TYPE_CHECKING:
     pass
@@ -131,7 +131,7 @@ def base_source(model: str) -> str:
     """
     kind, source = ModelSpec.of(model)
     if kind == "mini":
-        return source or str(Path(__file__).parent / "mini" / "weights")
+        return mini_folder(source)
     if kind in ("hf", "vllm") and source:
         return source.partition("@http")[0].partition(" --")[0]  # an endpoint, a server's own options
     raise AdapterError(f"no adapter can be trained for {model!r}: give mini, hf:NAME_OR_FOLDER or vllm:NAME_OR_FOLDER")

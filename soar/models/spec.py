@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import NamedTuple, Self
+
+MINI = Path(__file__).parent / "mini" / "weights"
+NOVICE = MINI.with_name("novice")
 
 
 class ModelSpec(NamedTuple):
@@ -21,3 +25,15 @@ class ModelSpec(NamedTuple):
         """Take a name apart. Any text is one: whether there is such a model shows when it is opened."""
         kind, colon, source = name.partition(":")
         return cls(kind, source if colon else None)
+
+
+def mini_folder(source: str | None) -> str:
+    """Return the folder of the weights that `mini` or `mini:SOURCE` names.
+
+    Args:
+        source: None, the shipped weights; "novice", those that know single steps only (`./novice` is a folder); else a
+            folder.
+    """
+    if source is None:
+        return str(MINI)
+    return str(NOVICE) if source == "novice" else source

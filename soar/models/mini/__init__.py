@@ -16,9 +16,10 @@ from soar.models.adapter import adapter_name
 from soar.models.base import Capabilities, Completion, ModelError, Prompt, Reply, Sampling
 from soar.models.mini.drawn import Drawn
 from soar.models.pool import WorkerPool
+from soar.models.spec import MINI, NOVICE
 from soar.models.worker import Worker
 
-WEIGHTS = Path(__file__).parent / "weights"
+WEIGHTS = MINI
 MAX_WORKERS = 8
 
 
@@ -38,7 +39,7 @@ class MiniModel:
                 raise ModelError(f"the embedded model needs {package}: {install('local')}")
         from tokenizers import Tokenizer
 
-        self.name = "mini" if Path(folder) == WEIGHTS else f"mini:{folder}"
+        self.name = {WEIGHTS: "mini", NOVICE: "mini:novice"}.get(Path(folder), f"mini:{folder}")
         self.adapter: str | None = None
         self.folder = Path(folder)
         if not (self.folder / "tokenizer.json").exists():
