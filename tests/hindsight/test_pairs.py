@@ -174,7 +174,7 @@ def test_the_command_writes_pairs_their_stages_and_replies(run: Path, tmp_path: 
     assert sizes == [6, 1, 3]
     assert "4 replies of 2 tasks" in asked("--kind", "replies", "--per-task", 2).output
     for wrong, message in (
-        (["--kind", "edits"], "--kind is one of rows, pairs, replies, groups, not 'edits'"),
+        (["--kind", "trades"], "--kind is one of rows, pairs, replies, groups, golden, edits, not 'trades'"),
         (["--kind", "replies", "--selection", "greedy"], "--selection: not for --kind replies"),
         (["--source", "hindsight"], "--kind pairs"),
     ):

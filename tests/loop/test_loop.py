@@ -199,7 +199,7 @@ def test_test_time_rounds_go_on_from_a_loop(left: Path, tmp_path: Path) -> None:
     made = json.loads((run / "loop.json").read_text())
     tasks = soar.load_tasks("arc-agi-1/training")
     hidden = tasks.select(["d631b094"]).without_test_outputs()
-    options = {name: made[name] for name in ("samples", "refinements", "islands", "samples_per_request")}
+    options = {name: made[name] for name in ("samples", "refinements", "islands", "samples_per_request", "reward")}
     assert made["hindsight"]["scope"] == "all" and made["iterations"] == 1 and made["continued"] is True
     options["iterations"] = 2
     report = soar.iterate(

@@ -41,6 +41,6 @@ def test_an_unknown_method_is_named() -> None:
 
 def test_the_loop_refuses_what_it_does_not_make_before_it_searches(tmp_path: Path) -> None:
     config = TrainingConfig.for_model("mini", method="dpo")
-    with pytest.raises(SoarError, match="the loop learns from rows, method sft"):
+    with pytest.raises(SoarError, match="training is for method dpo, and the loop learns by sft: say method='dpo'"):
         soar.iterate(soar.load_tasks("arc-agi-1/training")[:1], "mini", run=tmp_path / "run", training=config)
     assert not list(tmp_path.iterdir())
