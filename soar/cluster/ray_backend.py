@@ -80,6 +80,7 @@ class Ray:
                 ray.cancel(reference, force=True)
             if self._own:
                 ray.shutdown()
+                self._cluster.head_node.kill_all_processes(check_alive=False, allow_graceful=False)
 
     def _watch(self, pending: dict[Any, Shard]) -> Generator[Happening, None, None]:
         import ray
@@ -113,9 +114,16 @@ class Ray:
         if not self._own:
             _check_answers(self.address)
         try:
-            ray.init(**options, **({"include_dashboard": False} if self._own else {"address": self.address}))
+            ray.init(**options, address=self._started().address if self._own else self.address)
         except (ConnectionError, ValueError, RuntimeError) as error:
             raise _silent(self.address, str(error).splitlines()[0]) from None
+
+    def _started(self) -> Any:
+        """Start a cluster of this machine. `ray.init` would bind it to an address that need not be reachable."""
+        from ray.cluster_utils import Cluster
+
+        self._cluster = Cluster(initialize_head=True, head_node_args={"include_dashboard": False})
+        return self._cluster
 
     def _asked(self) -> str:
         return f"{self.cpus:g} CPUs" + (f" and {self.gpus:g} GPUs" if self.gpus else "")

@@ -67,6 +67,13 @@ def test_a_shard_that_fits_on_no_node_is_refused(cluster: Any, tmp_path: Path) -
         soar.search(TASKS, "mini", run=tmp_path, backend=backend, **SMALL)
 
 
+@pytest.mark.slow
+def test_a_cluster_of_this_machine_comes_and_goes_with_the_search(tmp_path: Path) -> None:
+    found = soar.search(TASKS[:2], "mini", run=tmp_path, backend=soar.Ray("local", shards=2), **SMALL)
+    assert found.summary.completions == 2 * 12
+    assert not ray.is_initialized()
+
+
 def test_an_address_that_does_not_answer_is_named(tmp_path: Path) -> None:
     with pytest.raises(ClusterError, match=r"no Ray cluster answers at 127\.0\.0\.1:1 .*`ray start --head`"):
         soar.search(TASKS, "mini", run=tmp_path, backend=soar.Ray("127.0.0.1:1"), **SMALL)
