@@ -10,7 +10,7 @@ RUN pip install --no-cache-dir --constraint constraints.txt torch --index-url ht
     && pip install --no-cache-dir --constraint constraints.txt '.[train]'
 
 # An ordinary user: the sandbox then needs user namespaces for all of its layers; `soar doctor` says what is left.
-RUN useradd --create-home soar && mkdir /work && chown soar /work
+RUN useradd --create-home soar && mkdir /data && chown soar /data
 USER soar
-WORKDIR /work
+WORKDIR /data
 CMD ["soar", "doctor"]

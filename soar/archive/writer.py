@@ -27,6 +27,10 @@ from soar.sandbox.encoding import Value, encode
 from soar.sandbox.outcome import Outcome
 
 
+class ArchiveLockedError(ArchiveError):
+    """Another process writes to the archive; the message names it."""
+
+
 class ArchiveWriter(Archive):
     """An archive opened for writing; made where there is none.
 
@@ -241,7 +245,7 @@ def _lock(path: Path) -> IO[str]:
         file.seek(0)
         owner = file.read().strip() or "unknown"
         file.close()
-        raise ArchiveError(
+        raise ArchiveLockedError(
             f"{path} is being written to by another search (process {owner}): "
             "wait until it ends, or use another run folder"
         ) from None

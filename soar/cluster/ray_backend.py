@@ -66,14 +66,15 @@ class Ray:
         import ray
 
         self._connect()
-        self._check_room()
-        self._check_nodes(shards[0].run.parent)
         # Lost workers and nodes do not count as failures of the shard: it is tried again for ever.
         task = ray.remote(_search).options(
             num_cpus=self.cpus, num_gpus=self.gpus, max_retries=-1, scheduling_strategy="SPREAD"
         )
-        pending = {task.remote(shard): shard for shard in shards}
+        pending: dict[Any, Shard] = {}
         try:
+            self._check_room()
+            self._check_nodes(shards[0].run.parent)
+            pending |= {task.remote(shard): shard for shard in shards}
             yield from self._watch(pending)
         finally:
             for reference in pending:
@@ -210,21 +211,20 @@ def _describe(token: str | None) -> dict[str, Any]:
     return {
         "soar": importlib.metadata.version("soar-search"),
         "Python": platform.python_version(),
-        "host": socket.gethostname(),
         "sees": token is not None and os.path.exists(token),
     }
 
 
 def _search(shard: Shard) -> None:
     """Search a shard; runs on a node. The process that had it before may need a moment to be gone."""
-    from soar.archive.reader import ArchiveError
+    from soar.archive.writer import ArchiveLockedError
 
     end = time.monotonic() + LOCKED
     while True:
         try:
             return shard.search()
-        except ArchiveError as error:
-            if "being written to" not in str(error) or time.monotonic() > end:
+        except ArchiveLockedError:
+            if time.monotonic() > end:
                 raise
             time.sleep(1)
 

@@ -40,15 +40,12 @@ class Shard:
     """A slice of a search.
 
     Attributes:
-        number: from 1, of `of` shards.
         model: its name: every shard opens its own.
         adapter: its folder, or None.
         run: folder of the shard's own run.
         options: those of the search.
     """
 
-    number: int
-    of: int
     tasks: tuple[Task, ...]
     model: str
     adapter: str | None
@@ -58,7 +55,7 @@ class Shard:
     @property
     def name(self) -> str:
         """`3-of-8`."""
-        return f"{self.number}-of-{self.of}"
+        return self.run.name
 
     def search(self) -> None:
         """Search the slice in this process, to its end."""
@@ -135,7 +132,7 @@ def search_in_shards(
     trained = None if place_of is None else str(Path(place_of).absolute())
     pool = find_pool(folder, config, wanted)
     shards = [
-        Shard(number, count, some, model, trained, place(folder.path, number, count), dict(options))
+        Shard(some, model, trained, place(folder.path, number, count), dict(options))
         for number, some in enumerate(split(wanted, count), 1)
     ]
     for shard in shards:
@@ -190,11 +187,11 @@ class _Watch:
         self.shards, self.tasks, self.config = shards, tasks, config
         self.events: dict[str, int] = {}
         self.began = time.monotonic()
-        self.before = self._counts()
+        self.before, _ = self._counts()
 
     def now(self) -> Snapshot:
         """The state as `soar.search_iter` gives it; tasks under way and time left are not known."""
-        counts, ended, skipped = self._counts(), dict[str, bool](), dict[str, str]()
+        (counts, cost), ended, skipped = self._counts(), dict[str, bool](), dict[str, str]()
         for shard in self.shards:
             folder = RunFolder(shard.run)
             lines = [line for line in folder.metrics() if line.get("iteration") == self.config.iteration]
@@ -209,19 +206,17 @@ class _Watch:
             budget=len(self.tasks) * (self.config.samples + self.config.refinements),
             parse_failures=counts["parse_failures"], tokens=counts["tokens"], seconds=seconds,
             programs_per_second=new["completions"] - new["parse_failures"], tokens_per_second=new["tokens"],
-            current=(), time_left=None, skipped=skipped, dropped={}, events=dict(self.events), cost=self._cost(),
+            current=(), time_left=None, skipped=skipped, dropped={}, events=dict(self.events), cost=cost,
         )  # fmt: skip
 
-    def _cost(self) -> float | None:
-        costs = [archive.cost(iteration=self.config.iteration) for archive in self._archives()]
-        known = [cost for cost in costs if cost is not None]
-        return sum(known) if known else None
-
-    def _counts(self) -> Counter[str]:
-        total = Counter(completions=0, parse_failures=0, tokens=0)
+    def _counts(self) -> tuple[Counter[str], float | None]:
+        """What all archives hold together, and what it cost where that is known."""
+        total, costs = Counter(completions=0, parse_failures=0, tokens=0), list[float | None]()
         for archive in self._archives():
             total.update(archive.counts(iteration=self.config.iteration))
-        return total
+            costs.append(archive.cost(iteration=self.config.iteration))
+        known = [cost for cost in costs if cost is not None]
+        return total, sum(known) if known else None
 
     def _archives(self) -> Iterator[Archive]:
         for shard in self.shards:
