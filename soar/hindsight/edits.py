@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 from soar.core.seeding import keyed_rng
 from soar.hindsight.dataset import DatasetError, Run, fields_of, open_sources, prompt_type, tasks_of, written
 from soar.hindsight.groups import smooth
-from soar.hindsight.relabel import Renderers
+from soar.hindsight.relabel import Renderers, prompt_columns
 from soar.models.base import LanguageModel
 from soar.tasks.task import Task
 
@@ -167,7 +167,7 @@ def _row(task: Task, renderers: Renderers, edit: Edit) -> dict[str, Any] | None:
     prompt = rendered[0]
     return {
         "kind": "edit", "task_id": task.id, "task_hash": task.content_hash,
-        "prompt": [dict(message) for message in prompt.messages], "prefill": prompt.prefill,
+        **prompt_columns(prompt),
         "completion": renderer.prompt_set.reply(edit.child.source, prompt.prefill), "program": edit.child.source,
         "parents": [edit.parent.source], "parent_reward": edit.parent.reward, "reward": edit.child.reward,
         "gain": edit.gain, "model": child.model, "adapter": child.adapter, "iteration": child.iteration,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from soar.archive.records import task_inputs
 from soar.hindsight.dataset import DatasetError, Run, fields_of, open_sources, prompt_type, tasks_of, written
 from soar.hindsight.pairs import samples_of
-from soar.hindsight.relabel import Renderers
+from soar.hindsight.relabel import Renderers, prompt_columns
 from soar.hindsight.report import HindsightReport
 from soar.hindsight.scan import Scan
 from soar.models.base import LanguageModel
@@ -78,8 +78,8 @@ def _row(task: Task, renderers: Renderers, sandbox: Sandbox, given: str | None) 
     if source is None:
         return None
     return {
-        "task_id": task.id, "task_hash": task.content_hash, "prompt": [dict(message) for message in prompt.messages],
-        "prefill": prompt.prefill, "completion": prompts.reply(source, prompt.prefill), "program": source,
+        "task_id": task.id, "task_hash": task.content_hash, **prompt_columns(prompt),
+        "completion": prompts.reply(source, prompt.prefill), "program": source,
         "found": "archive" if given is None else "given", "examples": _examples(task),
         "raw": prompts.settings.raw, "stop": list(prompts.settings.stop), "model": last.model, "adapter": last.adapter,
         "iteration": last.iteration, "prompt_set": prompts.label,

@@ -12,7 +12,7 @@ from soar.core.seeding import keyed_rng
 from soar.evolution.plan import sampling
 from soar.hindsight.dataset import DatasetError, Run, fields_of, open_sources, prompt_type, tasks_of, written
 from soar.hindsight.pairs import samples_of
-from soar.hindsight.relabel import Renderers
+from soar.hindsight.relabel import Renderers, prompt_columns
 from soar.hindsight.scan import Source
 from soar.models.base import LanguageModel
 from soar.programs.program import Attempt
@@ -125,7 +125,7 @@ def _group(task: Task, renderers: Renderers, reward: OwnReward, per_task: int, s
     config = renderers.sources[index].configs[last.iteration]
     return {
         "task_id": task.id, "task_hash": task.content_hash,
-        "prompt": [dict(message) for message in rendered[0].messages], "prefill": rendered[0].prefill,
+        **prompt_columns(rendered[0]),
         "replies": [list(one.token_ids or ()) for one in some],
         "rewards": [_number(reward(task, one), reward, task) for one in some],
         "temperature": sampling(config, renderer.prompt_set).temperature, "model": last.model, "adapter": last.adapter,

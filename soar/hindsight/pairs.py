@@ -16,7 +16,7 @@ import numpy as np
 
 from soar.core.seeding import keyed_rng
 from soar.hindsight.dataset import DatasetError, Run, fields_of, open_sources, prompt_type, tasks_of, written
-from soar.hindsight.relabel import Renderers, order_of, relabel, reorder
+from soar.hindsight.relabel import Renderers, order_of, prompt_columns, relabel, reorder
 from soar.hindsight.report import HindsightReport
 from soar.hindsight.scan import Candidate, Scan, Source
 from soar.hindsight.selection import uniform
@@ -153,7 +153,7 @@ class PairBuilder:
         if better == worse:
             return None
         return {
-            "prompt": [dict(message) for message in prompt.messages], "prefill": prompt.prefill, "chosen": better,
+            **prompt_columns(prompt), "chosen": better,
             "rejected": worse, "chosen_hash": chosen.program_hash,
             "rejected_hash": rejected.program and rejected.program.hash,
             "failure": "other outputs" if relabelled else rejected.failure or "wrong outputs", "model": attempt.model,
@@ -241,7 +241,7 @@ def _replies(task: Task, renderers: Renderers, per_task: int, seed: int) -> Iter
         if rendered is not None:
             yield {
                 "task_id": task.id, "task_hash": task.content_hash,
-                "prompt": [dict(message) for message in rendered[0].messages], "prefill": rendered[0].prefill,
+                **prompt_columns(rendered[0]),
                 "completion": attempt.reply, "model": attempt.model, "iteration": attempt.iteration,
                 "prompt_set": renderer.prompt_set.label,
             }  # fmt: skip

@@ -37,6 +37,11 @@ def relabel(task: Task, attempt: Attempt) -> Task:
     return labelled(task, outcomes)
 
 
+def prompt_columns(prompt: Prompt) -> dict[str, Any]:
+    """Return a prompt as columns of a row: the messages, and the beginning of the reply."""
+    return {"prompt": [dict(message) for message in prompt.messages], "prefill": prompt.prefill}
+
+
 def labelled(task: Task, outcomes: Sequence[Outcome]) -> Task:
     """Return the task with other outputs: what a program gave on each example's input, then on each test input."""
     values = [outcome.value for outcome in outcomes]

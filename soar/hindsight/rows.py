@@ -11,7 +11,7 @@ import numpy as np
 from soar.archive.records import task_inputs
 from soar.core.custom import label_of
 from soar.core.seeding import keyed_rng
-from soar.hindsight.relabel import Renderers, labelled, order_of, relabel, reorder
+from soar.hindsight.relabel import Renderers, labelled, order_of, prompt_columns, relabel, reorder
 from soar.hindsight.report import HindsightReport
 from soar.hindsight.scan import Candidate, Found, Refinement, Scan, Source
 from soar.hindsight.selection import (
@@ -271,8 +271,7 @@ class RowBuilder:
             "task_id": shown.id,
             "task_hash": task_hash,
             "found_at": shown.id if variant is None else variant.found_at,
-            "prompt": [dict(message) for message in prompt.messages],
-            "prefill": prompt.prefill,
+            **prompt_columns(prompt),
             "completion": renderer.prompt_set.reply(candidate.source, prompt.prefill),
             "program": candidate.source,
             "program_hash": candidate.program_hash,
